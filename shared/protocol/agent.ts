@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { labelsSchema, nameSchema } from './api.ts';
+import { termSchema } from './tenure.ts';
+
+/**
+ * What travels between a controller and the workers of the agents. All requests come from the worker:
+ *
+ *   POST /agent/v1/register   a worker introduces itself and says what it runs
+ *   GET  /agent/v1/orders     Server-Sent Events: orders and signs of life, one stream per worker
+ *   POST /agent/v1/reports    a batch of reports; acknowledged once committed
+ *
+ * Every message of a controller carries its term; a worker refuses orders below the highest term that
+ * it has seen, and a controller that is shown a higher term steps down.
+ */
+
+const attemptKey = { run: z.uuid(), attempt: z.number().int().min(1) };
+
+export const registerSchema = z.object({
+  agent: nameSchema,
+  incarnation: z.uuid(),
+  version: z.string().max(64),
+  labels: labelsSchema,
+  slots: z.number().int().min(0).max(10_000),
+  highestTerm: termSchema,
+  /** Attempts that this worker runs, or whose end it has not got acknowledged yet. */
+  attempts: z.array(z.object({ ...attemptKey, state: z.enum(['running', 'ended']) })).max(100_000),
+});
+export type Register = z.infer<typeof registerSchema>;
+export type RegisterWire = z.input<typeof registerSchema>;
+
+export const registeredSchema = z.object({
+  term: termSchema,
+  node: z.string(),
+  /** A sign of life comes at least this often on the order stream. */
+  beatEveryMs: z.number(),
+  /** Attempts the controller does not want (their run is over): end them and forget their reports. */
+  unwanted: z.array(z.object(attemptKey)),
+});
+export type Registered = z.infer<typeof registeredSchema>;
+export type RegisteredWire = z.input<typeof registeredSchema>;
+
+/** The `data` of an event on the order stream; the event's name equals `type`. */
+export const orderSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('hello'), term: termSchema, node: z.string() }),
+  z.object({ type: z.literal('beat'), term: termSchema }),
+  z.object({
+    type: z.literal('start'),
+    term: termSchema,
+    ...attemptKey,
+    job: z.string(),
+    command: z.array(z.string()).min(1),
+    /** The job's environment and the run's parameters, parameters winning. */
+    env: z.record(z.string(), z.string()),
+    scheduledFor: z.string().nullable(),
+    timeoutMs: z.number().nullable(),
+    delivery: z.enum(['at-most-once', 'at-least-once']),
+  }),
+  z.object({ type: z.literal('cancel'), term: termSchema, ...attemptKey, reason: z.string() }),
+  /** This controller stops being active: look for the next one now. `next` is its URL when known. */
+  z.object({ type: z.literal('leave'), term: termSchema, next: z.string().nullable() }),
+]);
+export type Order = z.infer<typeof orderSchema>;
+export type OrderWire = z.input<typeof orderSchema>;
+
+/** Times are given as "this long before this request was sent", so that an agent's wall clock does not matter. */
+const agoMs = z.number().min(0);
+
+export const reportSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('started'), ...attemptKey, agoMs, pid: z.number().int() }),
+  z.object({
+    type: z.literal('log'),
+    ...attemptKey,
+    /** Where in the attempt's output these bytes begin. */
+    offset: z.number().int().min(0),
+    /** base64 */
+    data: z.string(),
+  }),
+  z.object({
+    type: z.literal('ended'),
+    ...attemptKey,
+    agoMs,
+    /** `exited` with a code; `lost`: the worker's own life ended under it, nobody knows how it went. */
+    outcome: z.enum(['exited', 'signalled', 'timed-out', 'cancelled', 'not-started', 'lost']),
+    exitCode: z.number().int().nullable(),
+    signal: z.string().nullable(),
+    reason: z.string().nullable(),
+    /** Length of the attempt's whole output; the end is stored only after all of it. */
+    logBytes: z.number().int().min(0),
+  }),
+  /** The order was not carried out and never will be. */
+  z.object({
+    type: z.literal('refused'),
+    ...attemptKey,
+    reason: z.enum(['stale-term', 'no-slot', 'draining', 'giving-up']),
+  }),
+]);
+export type Report = z.infer<typeof reportSchema>;
+
+export const reportsSchema = z.object({
+  agent: nameSchema,
+  incarnation: z.uuid(),
+  highestTerm: termSchema,
+  /** `seq` rises by one with each report of an agent's spool; only for matching the answer. */
+  reports: z.array(z.object({ seq: z.number().int().min(1), report: reportSchema })).max(5_000),
+});
+export type Reports = z.infer<typeof reportsSchema>;
+export type ReportsWire = z.input<typeof reportsSchema>;
+
+/** The answer to a batch: all of it is committed up to and including `acknowledged`. */
+export const reportsAnswerSchema = z.object({ term: termSchema, acknowledged: z.number().int() });
+export type ReportsAnswer = z.infer<typeof reportsAnswerSchema>;
+export type ReportsAnswerWire = z.input<typeof reportsAnswerSchema>;
+
+/**
+ * Error codes of these routes. `unknown-agent`: register first (409). `duplicate-agent`: another live
+ * incarnation holds the id (409). `stale-term`: you have seen a higher term than mine (409).
+ */
+export const agentErrorCodes = ['unknown-agent', 'duplicate-agent', 'stale-term'] as const;

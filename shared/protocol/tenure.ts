@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { parseTerm } from '../kernel/term.ts';
+
+/** A term as it travels: a decimal string, parsed to a bigint. */
+export const termSchema = z.string().transform((text, context) => {
+  const term = parseTerm(text);
+  if (term === null) {
+    context.addIssue({ code: 'custom', message: 'expected a term: a whole number as a string' });
+    return z.NEVER;
+  }
+  return term;
+});
+
+/** A point on the monotonic clock of this host (`process.hrtime.bigint()`), nanoseconds, as a string. */
+const monotonicNsSchema = z
+  .string()
+  .regex(/^\d{1,19}$/)
+  .transform((text) => BigInt(text));
+
+/**
+ * The tenure as the heartbeat hands it to its child: the term, and the absolute monotonic instant
+ * (nanoseconds, valid for every process of this host) up to which the child may act for that term.
+ */
+export const tenureSchema = z.object({ term: termSchema, trustedUntilNs: monotonicNsSchema });
+export type Tenure = z.infer<typeof tenureSchema>;
+
+/**
+ * What the heartbeat tells its controller over the IPC channel. `configure` comes first and carries
+ * the effective configuration. `activate` and `extend` carry a tenure. `deactivate` asks for a clean
+ * end: close the port, answer what is under way, exit 0 within `graceMs`.
+ */
+export const toControllerSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('configure'), config: z.unknown() }),
+  z.object({ type: z.literal('activate'), tenure: tenureSchema }),
+  z.object({ type: z.literal('extend'), tenure: tenureSchema }),
+  z.object({ type: z.literal('probe'), seq: z.number().int() }),
+  z.object({ type: z.literal('deactivate'), graceMs: z.number() }),
+]);
+/** As it is sent: terms and instants are strings. */
+export type ToController = z.input<typeof toControllerSchema>;
+
+/**
+ * What the controller tells its heartbeat. `ready`: warm, port closed, could be activated at once.
+ * `notReady`: running but not able to take over now, with the reasons. `serving`: the port is open
+ * under that term. `probed` answers a probe: `healthy` is false when, for instance, the scheduler has
+ * not ticked. `higherTerm`: somebody showed a term above our own. `ending`: it is about to exit.
+ */
+export const fromControllerSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready') }),
+  z.object({ type: z.literal('notReady'), reasons: z.array(z.string()) }),
+  z.object({ type: z.literal('serving'), term: termSchema }),
+  z.object({
+    type: z.literal('probed'),
+    seq: z.number().int(),
+    healthy: z.boolean(),
+    problems: z.array(z.string()),
+  }),
+  z.object({ type: z.literal('higherTerm'), term: termSchema }),
+  z.object({ type: z.literal('ending'), reason: z.string() }),
+]);
+export type FromController = z.input<typeof fromControllerSchema>;
+export type FromControllerParsed = z.infer<typeof fromControllerSchema>;

@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+export interface TiedOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** As of `spawn`; add `'ipc'` for a channel. Default: nothing in, our own output out. */
+  readonly stdio?: ('ignore' | 'inherit' | 'pipe' | 'ipc')[];
+}
+
+/**
+ * Starts a program in a process group of its own, tied to this process's life by the kernel: it gets
+ * SIGKILL when this process ends, however it ends (`setpriv --pdeathsig`, util-linux). Does not cover
+ * what the program itself starts; end those through the group (`killGroup`) or by their environment.
+ * `UNDERSTUDY_PARENT` holds our pid, so that a child can see that its parent died before it was tied.
+ */
+export function spawnTied(command: readonly string[], options: TiedOptions = {}): ChildProcess {
+  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], {
+    detached: true,
+    env: { ...(options.env ?? process.env), UNDERSTUDY_PARENT: String(process.pid) },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    stdio: options.stdio ?? ['ignore', 'inherit', 'inherit'],
+  });
+}
+
+/** For a child started by `spawnTied`: ends this process if the parent has died already. */
+export function endIfOrphaned(): void {
+  const parent = process.env['UNDERSTUDY_PARENT'];
+  if (parent !== undefined && process.ppid !== Number(parent)) process.exit(1);
+}
+
+/** Sends a signal to a whole process group. False when there is no such group any more. */
+export function killGroup(pgid: number, signal: NodeJS.Signals): boolean {
+  try {
+    process.kill(-pgid, signal);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+/** What identifies a process: pids are used again, a pid with its start time (clock ticks) is not. */
+export interface ProcessId {
+  readonly pid: number;
+  readonly startTime: string;
+}
+
+/** Reads a process's identity from /proc; null when it is gone. A zombie counts as gone. */
+export function processId(pid: number): ProcessId | null {
+  const stat = readProc(`/proc/${pid}/stat`);
+  if (stat === null) return null;
+  // The command name is in parentheses and may contain anything: fields are counted from the last one.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state, startTime] = [fields[0], fields[19]];
+  if (state === 'Z' || state === 'X' || startTime === undefined) return null;
+  return { pid, startTime };
+}
+
+/** Whether that very process still lives. */
+export function isAlive(id: ProcessId): boolean {
+  return processId(id.pid)?.startTime === id.startTime;
+}
+
+/** The text of a file in /proc; null when its process is gone or not ours to read. */
+export function readProc(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(code)) return null;
+    throw error;
+  }
+}

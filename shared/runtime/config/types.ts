@@ -1,0 +1,98 @@
+/** The effective configuration, all durations in milliseconds. See `load.ts` for where values come from. */
+
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface LogConfig {
+  readonly level: 'error' | 'warn' | 'info' | 'debug';
+  readonly format: 'json' | 'text';
+}
+
+/** The timers of the lease (PROTOCOL.md): T, P, R, M and what belongs to them, in milliseconds. */
+export interface Timers {
+  /** T: how long a grant or a renewal lasts. */
+  readonly ttlMs: number;
+  /** P: renewal period. */
+  readonly renewEveryMs: number;
+  /** R: time limit of one call to the store. */
+  readonly callTimeoutMs: number;
+  /** M: what is kept back between trust on this host and expiry in the store. */
+  readonly marginMs: number;
+  /** How often a passive reads the lease. */
+  readonly pollEveryMs: number;
+  /** S: from grant to serving, the budget that the promise counts with. */
+  readonly activateWithinMs: number;
+  /** G: how long killing a controller may take. */
+  readonly killWithinMs: number;
+  /** rho: bound on how much clock rates differ, as a fraction. */
+  readonly clockRateBound: number;
+  /** Longest time without an active after silence: T (1 + rho) + poll + 2R + S. */
+  readonly worstCaseMs: number;
+}
+
+export interface HealthConfig {
+  /** How often the heartbeat checks its controller. */
+  readonly everyMs: number;
+  /** Time limit of one check. */
+  readonly timeoutMs: number;
+  /** So many checks must fail in a row. */
+  readonly failures: number;
+}
+
+export type CheckConfig =
+  | { readonly http: string; readonly timeoutMs: number }
+  | { readonly tcp: string; readonly timeoutMs: number }
+  | { readonly command: readonly string[]; readonly timeoutMs: number };
+
+export interface ControllerHostConfig {
+  readonly pair: string;
+  readonly node: string;
+  readonly database: string;
+  readonly schema: string;
+  readonly token: string;
+  readonly heartbeat: {
+    readonly listen: Listen;
+    readonly url: string;
+    readonly peers: readonly string[];
+  };
+  readonly controller: {
+    readonly listen: Listen;
+    readonly url: string;
+    readonly standby: 'warm' | 'cold';
+    /** Empty: the built-in controller. */
+    readonly command: readonly string[];
+    readonly check: CheckConfig | null;
+    readonly stopTimeoutMs: number;
+    readonly health: HealthConfig;
+  };
+  readonly failover: { readonly targetMs: number };
+  readonly timers: Timers;
+  readonly hooks: {
+    readonly promoted: readonly string[];
+    readonly demoted: readonly string[];
+    readonly fenced: readonly string[];
+  };
+  readonly agents: {
+    /** Sign of life on the order stream. */
+    readonly beatEveryMs: number;
+    /** Without a connection for so long an agent is lost, and with it its at-most-once attempts. */
+    readonly lostAfterMs: number;
+  };
+  readonly log: LogConfig;
+}
+
+export interface AgentConfig {
+  readonly pair: string;
+  readonly agent: string;
+  readonly controllers: readonly string[];
+  readonly token: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly slots: number;
+  readonly data: string;
+  readonly worker: { readonly command: readonly string[] };
+  readonly retry: { readonly everyMs: number; readonly timeoutMs: number; readonly limit: number };
+  readonly onLost: { readonly running: 'finish' | 'kill' };
+  readonly log: LogConfig;
+}
