@@ -6,7 +6,8 @@ import { termSchema } from './tenure.ts';
  * What travels between a controller and the workers of the agents. All requests come from the worker:
  *
  *   POST /agent/v1/register   a worker introduces itself and says what it runs
- *   GET  /agent/v1/orders     Server-Sent Events: orders and signs of life, one stream per worker
+ *   GET  /agent/v1/orders     Server-Sent Events: orders and signs of life, one stream per worker;
+ *                             `?agent=NAME&incarnation=UUID` says whose
  *   POST /agent/v1/reports    a batch of reports; acknowledged once committed
  *
  * Every message of a controller carries its term; a worker refuses orders below the highest term that
