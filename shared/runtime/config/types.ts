@@ -1,4 +1,7 @@
 /** The effective configuration, all durations in milliseconds. See `load.ts` for where values come from. */
+import type { Timers } from '../../kernel/timers.ts';
+
+export type { Timers };
 
 export interface Listen {
   readonly host: string;
@@ -8,28 +11,6 @@ export interface Listen {
 export interface LogConfig {
   readonly level: 'error' | 'warn' | 'info' | 'debug';
   readonly format: 'json' | 'text';
-}
-
-/** The timers of the lease (PROTOCOL.md): T, P, R, M and what belongs to them, in milliseconds. */
-export interface Timers {
-  /** T: how long a grant or a renewal lasts. */
-  readonly ttlMs: number;
-  /** P: renewal period. */
-  readonly renewEveryMs: number;
-  /** R: time limit of one call to the store. */
-  readonly callTimeoutMs: number;
-  /** M: what is kept back between trust on this host and expiry in the store. */
-  readonly marginMs: number;
-  /** How often a passive reads the lease. */
-  readonly pollEveryMs: number;
-  /** S: from grant to serving, the budget that the promise counts with. */
-  readonly activateWithinMs: number;
-  /** G: how long killing a controller may take. */
-  readonly killWithinMs: number;
-  /** rho: bound on how much clock rates differ, as a fraction. */
-  readonly clockRateBound: number;
-  /** Longest time without an active after silence: T (1 + rho) + poll + 2R + S. */
-  readonly worstCaseMs: number;
 }
 
 export interface HealthConfig {

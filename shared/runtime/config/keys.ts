@@ -1,0 +1,113 @@
+import {
+  anyKind,
+  checkKind,
+  commandKind,
+  databaseKind,
+  durationKind,
+  type Kind,
+  labelsKind,
+  listenKind,
+  nameKind,
+  pathKind,
+  schemaKind,
+  secretKind,
+  urlKind,
+  urlListKind,
+  wholeKind,
+  wordKind,
+} from './kinds.ts';
+import type { Secrecy } from './mask.ts';
+
+/** One key of a configuration file. */
+export interface Key<T> {
+  readonly kind: Kind<T>;
+  /** `required`: there is no default. `optional`: it may be absent. */
+  readonly presence: 'required' | 'optional' | 'default';
+  /** As it would stand in the file. */
+  readonly fallback: unknown;
+  readonly secrecy: Secrecy;
+  /** The function is not built yet: any value but the default is refused. */
+  readonly unavailable: boolean;
+}
+
+export type Keys = Readonly<Record<string, Key<unknown>>>;
+export type ValueOf<K> = K extends Key<infer T> ? T : never;
+
+/** The keys of a controller host's file. */
+export const controllerHostKeys = {
+  pair: required(nameKind),
+  node: required(nameKind),
+  database: required(databaseKind, 'database-url'),
+  schema: withDefault(schemaKind, 'understudy'),
+  token: required(secretKind, 'secret'),
+  'heartbeat.listen': withDefault(listenKind, '0.0.0.0:7400'),
+  'heartbeat.url': required(urlKind),
+  'heartbeat.peers': required(urlListKind),
+  'controller.listen': withDefault(listenKind, '0.0.0.0:7300'),
+  'controller.url': required(urlKind),
+  'controller.standby': withDefault(wordKind('warm', 'cold'), 'warm'),
+  'controller.command': withDefault(commandKind, []),
+  'controller.check': optional(checkKind),
+  'controller.stopTimeout': withDefault(durationKind, '5s'),
+  'controller.health.every': withDefault(durationKind, '250ms'),
+  'controller.health.timeout': withDefault(durationKind, '400ms'),
+  'controller.health.failures': withDefault(wholeKind(1, 1_000), 3),
+  'failover.target': withDefault(durationKind, '2s'),
+  'failover.activateWithin': optional(durationKind),
+  'failover.killWithin': optional(durationKind),
+  'failover.mode': unavailable('automatic'),
+  'failover.preferred': unavailable(false),
+  'failover.failback': unavailable('never'),
+  'lease.store': unavailable('postgres'),
+  'lease.etcd': unavailable([]),
+  'lease.ttl': optional(durationKind),
+  'lease.renewEvery': optional(durationKind),
+  'lease.callTimeout': optional(durationKind),
+  'lease.margin': optional(durationKind),
+  'lease.pollEvery': optional(durationKind),
+  'agents.beatEvery': withDefault(durationKind, '500ms'),
+  'agents.lostAfter': withDefault(durationKind, '60s'),
+  checks: unavailable([]),
+  vip: unavailable(null),
+  tls: unavailable(null),
+  'hooks.promoted': withDefault(commandKind, []),
+  'hooks.demoted': withDefault(commandKind, []),
+  'hooks.fenced': withDefault(commandKind, []),
+  'log.level': withDefault(wordKind('error', 'warn', 'info', 'debug'), 'info'),
+  'log.format': withDefault(wordKind('json', 'text'), 'json'),
+} as const;
+
+/** The keys of a worker host's file. */
+export const agentKeys = {
+  pair: required(nameKind),
+  agent: required(nameKind),
+  controllers: required(urlListKind),
+  token: required(secretKind, 'secret'),
+  labels: withDefault(labelsKind, {}),
+  slots: withDefault(wholeKind(0, 10_000), 8),
+  data: withDefault(pathKind, '/var/lib/understudy-agent'),
+  'worker.command': withDefault(commandKind, []),
+  'retry.every': withDefault(durationKind, '500ms'),
+  'retry.timeout': withDefault(durationKind, '1s'),
+  'retry.limit': withDefault(wholeKind(1, 1_000_000), 60),
+  'onLost.running': withDefault(wordKind('finish', 'kill'), 'finish'),
+  tls: unavailable(null),
+  'log.level': withDefault(wordKind('error', 'warn', 'info', 'debug'), 'info'),
+  'log.format': withDefault(wordKind('json', 'text'), 'json'),
+} as const;
+
+function required<T>(kind: Kind<T>, secrecy: Secrecy = 'open'): Key<T> {
+  return { kind, presence: 'required', fallback: undefined, secrecy, unavailable: false };
+}
+
+function optional<T>(kind: Kind<T>): Key<T | null> {
+  return { kind, presence: 'optional', fallback: null, secrecy: 'open', unavailable: false };
+}
+
+function withDefault<T>(kind: Kind<T>, fallback: unknown): Key<T> {
+  return { kind, presence: 'default', fallback, secrecy: 'open', unavailable: false };
+}
+
+function unavailable(fallback: unknown): Key<unknown> {
+  return { kind: anyKind, presence: 'default', fallback, secrecy: 'open', unavailable: true };
+}

@@ -1,0 +1,20 @@
+import { exitCodes, UserError } from '../errors.ts';
+
+/** One thing wrong with a configuration. `key` is empty for the file as a whole. */
+export interface Problem {
+  readonly key: string;
+  readonly text: string;
+  /** Where the value came from; null for rules between several values. */
+  readonly source: string | null;
+}
+
+/** All problems as one error: what nobody wants is to learn of them one start at a time. */
+export function configError(problems: readonly Problem[]): UserError {
+  const lines = problems.map(({ key, text, source }) => {
+    const where = source === null ? '' : ` (${source})`;
+    return `  ${key === '' ? '' : `${key} `}${text}${where}`;
+  });
+  const count = problems.length === 1 ? '1 error' : `${problems.length} errors`;
+  const message = `the configuration has ${count}; nothing was started:\n${lines.join('\n')}`;
+  return new UserError(message, exitCodes.badConfig);
+}
