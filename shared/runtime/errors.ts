@@ -4,6 +4,8 @@ export const exitCodes = {
   failed: 1,
   /** EX_UNAVAILABLE: an agent gave up on its controllers. */
   gaveUp: 69,
+  /** EX_SOFTWARE: a defect of Understudy itself. */
+  defect: 70,
   /** EX_CONFIG: the configuration or the environment is wrong; restarting will not help. */
   badConfig: 78,
 } as const;

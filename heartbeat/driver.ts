@@ -1,0 +1,226 @@
+import { maxTerm, type Term } from '@understudy/shared/kernel/term';
+import type { Clock } from '@understudy/shared/runtime/clock';
+import type { Log } from '@understudy/shared/runtime/log';
+import type { Claim, Held, LeaseStore } from './lease/port.ts';
+import { wakeAt } from './role/pursue.ts';
+import type {
+  DemoteReason,
+  RoleEffect,
+  RoleEvent,
+  RoleOptions,
+  RoleState,
+  Story,
+} from './role/state.ts';
+import { initialRole, stepRole } from './role/step.ts';
+import { narrate } from './role/story.ts';
+import { mayTestify } from './role/view.ts';
+import type { ControllerProcess } from './supervise/controller-process.ts';
+
+export interface RoleDriverOptions {
+  readonly role: RoleOptions;
+  readonly lease: LeaseStore;
+  readonly controller: Pick<ControllerProcess, 'start' | 'activate' | 'extend' | 'drain' | 'kill'>;
+  readonly askTestimony: (term: Term) => void;
+  readonly tellPeersTenureOver: (term: Term) => void;
+  /** Called after each story, with the state that it led to. */
+  readonly onStory: (story: Story, state: RoleState) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Interprets the role machine for real: hands it events with the time, executes its effects, wakes it
+ * when it is due. Events are taken one after the other, also when an effect causes one at once.
+ */
+export class RoleDriver {
+  readonly #options: RoleDriverOptions;
+  readonly #queue: RoleEvent[] = [];
+  readonly #finished: Promise<void>;
+  #finish: () => void = () => undefined;
+  #state: RoleState;
+  #busy = false;
+  #timer: NodeJS.Timeout | null = null;
+  #lastDemotion: LastDemotion | null = null;
+
+  constructor(options: RoleDriverOptions) {
+    this.#options = options;
+    this.#state = initialRole(options.clock.monotonicMs());
+    this.#finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+  }
+
+  get state(): RoleState {
+    return this.#state;
+  }
+
+  /** How the last tenure of this heartbeat ended; null when it had none. */
+  get lastDemotion(): LastDemotion | null {
+    return this.#lastDemotion;
+  }
+
+  /** Begins, and resolves when the machine has stopped: after the event `stop`. */
+  run(): Promise<void> {
+    this.#options.lease.onHint(() => this.dispatch({ kind: 'hint' }));
+    this.dispatch({ kind: 'tick' });
+    return this.#finished;
+  }
+
+  dispatch(event: RoleEvent): void {
+    this.#queue.push(event);
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        this.#take(next);
+      }
+    } finally {
+      this.#busy = false;
+    }
+    this.#planWake();
+  }
+
+  /** Gives this node's word for all terms up to `term`, if it can: null, or the reason against it. */
+  testify(term: Term): string | null {
+    if (!mayTestify(this.#state, term)) {
+      return `this node is in phase ${this.#state.phase.name} and may act under that term`;
+    }
+    this.dispatch({ kind: 'testified', term });
+    return null;
+  }
+
+  #take(event: RoleEvent): void {
+    const now = this.#options.clock.monotonicMs();
+    const { state, effects } = stepRole(this.#state, event, now, this.#options.role);
+    this.#state = state;
+    for (const effect of effects) this.#execute(effect);
+  }
+
+  #planWake(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const now = this.#options.clock.monotonicMs();
+    const at = wakeAt(this.#state, now, this.#options.role);
+    if (at === Number.POSITIVE_INFINITY) return;
+    const waitMs = Math.max(1, Math.ceil(at - now));
+    this.#timer = setTimeout(() => this.dispatch({ kind: 'tick' }), waitMs);
+  }
+
+  #execute(effect: RoleEffect): void {
+    const { controller, lease } = this.#options;
+    switch (effect.kind) {
+      case 'read-lease':
+        return this.#later(this.#read());
+      case 'claim':
+        return this.#later(this.#claim(effect.claim));
+      case 'renew':
+        return this.#later(this.#renew(effect.held));
+      case 'release':
+        return this.#later(this.#giveBack(effect.held, lease.release(effect.held)));
+      case 'break':
+        return this.#later(this.#giveBack(effect.held, lease.break(effect.held)));
+      case 'ask-testimony':
+        return this.#options.askTestimony(effect.term);
+      case 'tell-peers-tenure-over':
+        return this.#options.tellPeersTenureOver(effect.term);
+      case 'start-controller':
+        return controller.start();
+      case 'activate-controller':
+        return controller.activate(effect.term, effect.trustedUntil);
+      case 'extend-tenure':
+        return controller.extend(effect.term, effect.trustedUntil);
+      case 'drain-controller':
+        return controller.drain(effect.graceMs);
+      case 'kill-controller':
+        return controller.kill();
+      case 'tell':
+        return this.#tell(effect.story);
+      case 'finish':
+        return this.#finish();
+    }
+  }
+
+  /** Lease calls never reject; if one does, that is a defect, and the process ends by it. */
+  #later(call: Promise<RoleEvent>): void {
+    void call.then((event) => this.dispatch(event));
+  }
+
+  async #read(): Promise<RoleEvent> {
+    const result = await this.#options.lease.read();
+    return result.kind === 'read'
+      ? { kind: 'lease-read', row: result.row }
+      : { kind: 'read-failed', error: result.error };
+  }
+
+  async #claim(claim: Claim): Promise<RoleEvent> {
+    const sentAt = this.#options.clock.monotonicMs();
+    const result = await this.#options.lease.claim(claim);
+    switch (result.kind) {
+      case 'granted':
+        return { kind: 'claim-granted', sentAt, row: result.row };
+      case 'refused':
+        return { kind: 'claim-refused', row: result.row, why: result.why };
+      case 'failed':
+        return { kind: 'claim-failed', error: result.error };
+    }
+  }
+
+  async #renew(held: Held): Promise<RoleEvent> {
+    const sentAt = this.#options.clock.monotonicMs();
+    const result = await this.#options.lease.renew(held);
+    const { term } = held;
+    switch (result.kind) {
+      case 'granted':
+        return { kind: 'renew-granted', sentAt, row: result.row };
+      case 'refused':
+        return { kind: 'renew-refused', term, row: result.row };
+      case 'failed':
+        this.#options.log.warn('a renewal failed', { term, error: result.error });
+        return { kind: 'renew-failed', term, error: result.error };
+    }
+  }
+
+  async #giveBack(held: Held, call: ReturnType<LeaseStore['release']>): Promise<RoleEvent> {
+    const { term } = held;
+    const result = await call;
+    switch (result.kind) {
+      case 'released':
+      case 'refused':
+        return { kind: 'given-back', term, row: result.row };
+      case 'failed':
+        return { kind: 'give-back-failed', term, error: result.error };
+    }
+  }
+
+  #tell(story: Story): void {
+    const { level, message, fields } = narrate(story);
+    this.#options.log[level](message, fields);
+    if (story.kind === 'demoting') {
+      const at = new Date(this.#options.clock.wallMs()).toISOString();
+      this.#lastDemotion = { term: story.term, ...story.why, at };
+    }
+    this.#options.onStory(story, this.#state);
+  }
+}
+
+/** How a tenure ended. */
+export interface LastDemotion {
+  readonly term: Term;
+  readonly reason: DemoteReason;
+  readonly detail: string;
+  /** Wall clock, ISO 8601. */
+  readonly at: string;
+}
+
+/** The highest term that ended here without the store being told; for peers. */
+export class TenureOver {
+  #term: Term | null = null;
+
+  get term(): Term | null {
+    return this.#term;
+  }
+
+  note(term: Term): void {
+    this.#term = this.#term === null ? term : maxTerm(this.#term, term);
+  }
+}

@@ -1,0 +1,320 @@
+import type { Server } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { formatTerm } from '@understudy/shared/kernel/term';
+import type { PeerState, PeerStateWire } from '@understudy/shared/protocol/peer';
+import type { Clock } from '@understudy/shared/runtime/clock';
+import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
+import { exitCodes } from '@understudy/shared/runtime/errors';
+import type { Log } from '@understudy/shared/runtime/log';
+import { version } from '@understudy/shared/runtime/version';
+import { RoleDriver, TenureOver } from './driver.ts';
+import { makeHeartbeatApp } from './http/app.ts';
+import { HeartbeatMetrics } from './http/metrics.ts';
+import { closeServer, listenOn } from './http/server.ts';
+import { type StatusView, viewStatus } from './http/status.ts';
+import { ownIdentity } from './lease/identity.ts';
+import { makePostgresLease } from './lease/postgres.ts';
+import { makePeers, type Peers } from './peer/client.ts';
+import { makePeerRoutes } from './peer/routes.ts';
+import type { RoleOptions, RoleState, Story } from './role/state.ts';
+import { isServing } from './role/view.ts';
+import { ControllerProcess } from './supervise/controller-process.ts';
+import { watchHealth } from './supervise/health.ts';
+import { runHook } from './supervise/hooks.ts';
+import { takeNodeId } from './supervise/node-id.ts';
+import { endPredecessors, OWNER_VARIABLE, ownerMark } from './supervise/predecessor.ts';
+import { watchSuspension } from './supervise/suspension.ts';
+
+export interface HeartbeatOptions {
+  readonly config: ControllerHostConfig;
+  readonly incarnation: string;
+  readonly builtinController: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const EXCHANGE_EVERY_MS = 500;
+const SIGN_OF_LIFE_EVERY_MS = 2_000;
+const HOOK_TIMEOUT_MS = 10_000;
+const END_PREDECESSORS_WITHIN_MS = 5_000;
+const MIN_SERVE_WITHIN_MS = 5_000;
+
+/** One life of one controller host: puts the parts together and owns their order of start and stop. */
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  readonly #role: RoleOptions;
+  readonly #controller: ControllerProcess;
+  readonly #lease: ReturnType<typeof makePostgresLease>;
+  readonly #peers: Peers;
+  readonly #driver: RoleDriver;
+  readonly #metrics: HeartbeatMetrics;
+  readonly #tenureOver = new TenureOver();
+  readonly #stopping = new AbortController();
+  readonly #identity = ownIdentity();
+  #running = false;
+  #startingBecause = 'the heartbeat is starting';
+  #exitCode: number = exitCodes.ok;
+
+  constructor(options: HeartbeatOptions) {
+    const { config, incarnation, clock, log } = options;
+    this.#options = options;
+    this.#role = roleOptions(config, incarnation);
+    this.#lease = makePostgresLease({
+      database: config.database,
+      schema: config.schema,
+      pair: config.pair,
+      holder: this.#role.self,
+      identity: {
+        ...this.#identity,
+        heartbeatUrl: config.heartbeat.url,
+        controllerUrl: config.controller.url,
+        version,
+      },
+      callTimeoutMs: config.timers.callTimeoutMs,
+      clock,
+      log,
+    });
+    this.#controller = new ControllerProcess({
+      command: [process.execPath, isWrapped(config) ? guardPath : options.builtinController],
+      config,
+      environment: { [OWNER_VARIABLE]: ownerMark(config.pair, config.node, incarnation) },
+      onEvent: (event) => this.#driver.dispatch(event),
+      log,
+    });
+    this.#peers = makePeers({
+      urls: config.heartbeat.peers,
+      pair: config.pair,
+      node: config.node,
+      token: config.token,
+      everyMs: EXCHANGE_EVERY_MS,
+      timeoutMs: Math.max(config.timers.callTimeoutMs, 100),
+      self: () => this.#selfForPeers(),
+      onHeard: (state) => this.#heardPeer(state),
+      onTestimony: (node, term) => this.#driver.dispatch({ kind: 'testimony', node, term }),
+      clock,
+      log,
+    });
+    this.#driver = new RoleDriver({
+      role: this.#role,
+      lease: this.#lease,
+      controller: this.#controller,
+      askTestimony: (term) => this.#peers.askTestimony(term),
+      tellPeersTenureOver: (term) => {
+        this.#tenureOver.note(term);
+        this.#peers.exchangeNow();
+      },
+      onStory: (story, state) => this.#onStory(story, state),
+      clock,
+      log,
+    });
+    this.#metrics = new HeartbeatMetrics(() => this.#status());
+  }
+
+  /** Asks for a clean stop; `run` resolves when it is done. */
+  stop(): void {
+    this.#stopping.abort();
+    if (this.#running) this.#driver.dispatch({ kind: 'stop' });
+  }
+
+  /** Runs until `stop`, or until another heartbeat takes this node's id. Resolves to the exit code. */
+  async run(): Promise<number> {
+    const { config, log } = this.#options;
+    const server = await this.#listen();
+    log.info('the heartbeat listens', { ...config.heartbeat.listen, version });
+    try {
+      await this.#start();
+      if (!this.#stopping.signal.aborted) await this.#live();
+    } finally {
+      await this.#lease.close();
+      await closeServer(server);
+    }
+    log.info('the heartbeat ends', { exitCode: this.#exitCode });
+    return this.#exitCode;
+  }
+
+  /** Before anything may be claimed: the node id is ours alone, and nothing of an earlier life runs. */
+  async #start(): Promise<void> {
+    const { config, incarnation, log } = this.#options;
+    await takeNodeId({
+      registry: this.#lease.registry,
+      node: config.node,
+      self: this.#identity,
+      signOfLifeEveryMs: SIGN_OF_LIFE_EVERY_MS,
+      onWaiting: (reason) => this.#waitsFor(reason),
+      signal: this.#stopping.signal,
+      log,
+    });
+    if (this.#stopping.signal.aborted) return;
+    await endPredecessors({
+      pair: config.pair,
+      node: config.node,
+      incarnation,
+      log,
+      withinMs: END_PREDECESSORS_WITHIN_MS,
+    });
+  }
+
+  async #live(): Promise<void> {
+    const { config, clock } = this.#options;
+    this.#running = true;
+    this.#peers.start();
+    const health = watchHealth({
+      controller: this.#controller,
+      config: config.controller.health,
+      listen: isWrapped(config) ? null : config.controller.listen,
+      servingTerm: () => this.#servingTerm(),
+      onUnhealthy: (detail) => this.#driver.dispatch({ kind: 'controller-unhealthy', detail }),
+    });
+    const suspension = watchSuspension(clock, config.timers.marginMs, () =>
+      this.#driver.dispatch({ kind: 'suspended' }),
+    );
+    const signsOfLife = setInterval(() => void this.#signOfLife(), SIGN_OF_LIFE_EVERY_MS);
+    try {
+      await this.#driver.run();
+    } finally {
+      clearInterval(signsOfLife);
+      suspension.stop();
+      health.stop();
+      this.#peers.stop();
+    }
+  }
+
+  #listen(): Promise<Server> {
+    const { config, incarnation, log } = this.#options;
+    const { pair, token, node } = config;
+    const app = makeHeartbeatApp({
+      status: () => this.#status(),
+      metrics: this.#metrics,
+      peerRoutes: makePeerRoutes({
+        pair,
+        node,
+        incarnation,
+        token,
+        self: () => this.#selfForPeers(),
+        onHeard: (state) => this.#heardPeer(state),
+        // Before this heartbeat has cleaned up after its predecessor it knows nothing to testify.
+        testify: (term) =>
+          this.#running ? this.#driver.testify(term) : 'this heartbeat is still starting',
+        log,
+      }),
+      log,
+    });
+    return listenOn(app, config.heartbeat.listen, 'heartbeat.listen');
+  }
+
+  #servingTerm() {
+    const { phase } = this.#driver.state;
+    return phase.name === 'serving' ? phase.tenure.term : null;
+  }
+
+  #status(): StatusView {
+    return viewStatus({
+      config: this.#options.config,
+      incarnation: this.#options.incarnation,
+      role: this.#running ? this.#driver.state : null,
+      roleOptions: this.#role,
+      startingBecause: this.#startingBecause,
+      controllerPid: this.#controller.pid,
+      peers: this.#peers.views(),
+      lastDemotion: this.#driver.lastDemotion,
+      nowMs: this.#options.clock.monotonicMs(),
+    });
+  }
+
+  #selfForPeers(): PeerStateWire {
+    const { config, incarnation, clock } = this.#options;
+    const status = this.#status();
+    const { state } = this.#driver;
+    const isUp = state.phase.name !== 'serving' || isServing(state, clock.monotonicMs());
+    return {
+      pair: config.pair,
+      node: config.node,
+      incarnation,
+      url: config.heartbeat.url,
+      controllerUrl: config.controller.url,
+      version,
+      role: status.role,
+      phase: isUp ? status.phase : 'trust-ran-out',
+      term: status.term,
+      highestTerm: formatTerm(state.highestTerm),
+      ready: status.ready,
+      notReady: [...status.notReady],
+      ttlMs: config.timers.ttlMs,
+      tenureOver: this.#tenureOver.term === null ? null : formatTerm(this.#tenureOver.term),
+    };
+  }
+
+  #heardPeer(peer: PeerState): void {
+    if (!this.#running) return;
+    if (peer.highestTerm > this.#driver.state.highestTerm) {
+      this.#driver.dispatch({ kind: 'heard-term', term: peer.highestTerm });
+    }
+    const { row } = this.#driver.state.watch;
+    const isOver = peer.tenureOver !== null && row !== null && row.term <= peer.tenureOver;
+    if (isOver && row.holder?.node === peer.node && !row.released) {
+      this.#driver.dispatch({ kind: 'peer-hint' });
+    }
+  }
+
+  async #signOfLife(): Promise<void> {
+    const { log, config } = this.#options;
+    const result = await this.#lease.probe();
+    if (result.kind === 'failed') log.debug('the sign of life failed', { error: result.error });
+    if (result.kind !== 'replaced' || this.#stopping.signal.aborted) return;
+    log.error('another heartbeat has taken the node id of this one: stops', { node: config.node });
+    this.#exitCode = exitCodes.badConfig;
+    this.stop();
+  }
+
+  #waitsFor(reason: string): void {
+    if (this.#startingBecause === reason) return;
+    this.#startingBecause = reason;
+    this.#options.log.warn('waits before it can start', { reason });
+  }
+
+  #onStory(story: Story, state: RoleState): void {
+    this.#metrics.count(story);
+    const name = hookOf(story);
+    if (name === null) return;
+    const { config, log } = this.#options;
+    runHook({
+      name,
+      command: config.hooks[name],
+      environment: {
+        UNDERSTUDY_PAIR: config.pair,
+        UNDERSTUDY_NODE: config.node,
+        UNDERSTUDY_TERM: formatTerm(state.highestTerm),
+      },
+      timeoutMs: HOOK_TIMEOUT_MS,
+      log,
+    });
+  }
+}
+
+const guardPath = fileURLToPath(new URL('./guard/main.js', import.meta.url));
+
+function isWrapped(config: ControllerHostConfig): boolean {
+  return config.controller.command.length > 0;
+}
+
+function hookOf(story: Story): 'promoted' | 'demoted' | 'fenced' | null {
+  if (story.kind === 'serving') return 'promoted';
+  if (story.kind === 'fenced') return 'fenced';
+  return story.kind === 'given-back' || story.kind === 'give-back-failed' ? 'demoted' : null;
+}
+
+function roleOptions(config: ControllerHostConfig, incarnation: string): RoleOptions {
+  const { timers } = config;
+  return {
+    self: { node: config.node, incarnation },
+    ttlMs: timers.ttlMs,
+    renewEveryMs: timers.renewEveryMs,
+    callTimeoutMs: timers.callTimeoutMs,
+    marginMs: timers.marginMs,
+    pollEveryMs: timers.pollEveryMs,
+    clockRateBound: timers.clockRateBound,
+    serveWithinMs: Math.max(MIN_SERVE_WITHIN_MS, 4 * timers.activateWithinMs),
+    drainMs: config.controller.stopTimeoutMs,
+    standby: config.controller.standby,
+  };
+}

@@ -1,0 +1,76 @@
+import Router from '@koa/router';
+import { messageOf } from '@understudy/shared/runtime/errors';
+import type { Log } from '@understudy/shared/runtime/log';
+import Koa from 'koa';
+import type { HeartbeatMetrics } from './metrics.ts';
+import type { StatusView } from './status.ts';
+
+export interface HeartbeatAppOptions {
+  readonly status: () => StatusView;
+  readonly metrics: HeartbeatMetrics;
+  /** The routes of the peer link. */
+  readonly peerRoutes: Koa.Middleware;
+  readonly log: Log;
+}
+
+/**
+ * The heartbeat's HTTP side. Everything is answered from memory and never waits for the store: a load
+ * balancer and a peer get their answer also when the database is away.
+ */
+export function makeHeartbeatApp(options: HeartbeatAppOptions): Koa {
+  const app = new Koa();
+  const router = new Router();
+  const { status } = options;
+  router.get('/active', (context) => {
+    const { active, node, role, phase } = status();
+    answerCheck(context, active?.node === node, { node, role, phase, active });
+  });
+  router.get('/passive', (context) => {
+    const { ready, notReady, node, role, phase } = status();
+    answerCheck(context, ready, { node, role, phase, notReady });
+  });
+  router.get('/live', (context) => {
+    answerCheck(context, true, { live: true });
+  });
+  router.get('/status', (context) => {
+    context.body = status();
+  });
+  router.get('/metrics', async (context) => {
+    const { type, body } = await options.metrics.text();
+    context.type = type;
+    context.body = body;
+  });
+  app.use(async (context, next) => {
+    try {
+      await next();
+      if (context.status === 404 && context.body === undefined) {
+        answerError(context, 404, 'not-found', `there is nothing at ${context.path}`);
+      }
+    } catch (error) {
+      options.log.error('a request failed', { path: context.path, error: messageOf(error) });
+      answerError(context, 500, 'internal', 'this request failed; the heartbeat log says why');
+    }
+  });
+  app.use(options.peerRoutes);
+  app.use(router.routes());
+  app.use(router.allowedMethods());
+  // Koa's own report of broken client connections is noise here.
+  app.silent = true;
+  return app;
+}
+
+/** The one shape of an error answer. */
+export function answerError(
+  context: Koa.Context,
+  status: number,
+  code: string,
+  message: string,
+): void {
+  context.status = status;
+  context.body = { error: { code, message } };
+}
+
+function answerCheck(context: Koa.Context, isGood: boolean, facts: object): void {
+  context.status = isGood ? 200 : 503;
+  context.body = facts;
+}

@@ -1,0 +1,71 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { Story } from '../role/state.ts';
+import type { StatusView } from './status.ts';
+
+/** The heartbeat's metrics. Gauges are read from the status when somebody asks; nothing ticks. */
+export class HeartbeatMetrics {
+  readonly #registry = new Registry();
+  readonly #roleChanges: Counter<'to' | 'reason'>;
+
+  constructor(status: () => StatusView) {
+    const { pair, node } = status();
+    this.#registry.setDefaultLabels({ pair, node });
+    this.#gauge('understudy_active', 'Whether this node is active and its controller serves.', () =>
+      Number(status().active?.node === node),
+    );
+    this.#gauge('understudy_ready', 'Whether this passive node could take over now.', () =>
+      Number(status().ready),
+    );
+    this.#gauge('understudy_term', 'The term of the lease as last seen.', () =>
+      Number(status().term ?? 0),
+    );
+    this.#gauge(
+      'understudy_lease_remaining_seconds',
+      'Time until the lease runs out, as this node counts it.',
+      () => (status().leaseRemainingMs ?? 0) / 1000,
+    );
+    this.#gauge('understudy_controller_up', 'Whether a controller process runs here.', () =>
+      Number(status().controller.pid !== null),
+    );
+    this.#gauge(
+      'understudy_peers_reachable',
+      'How many peers answer.',
+      () => status().peers.filter((peer) => peer.reachable).length,
+    );
+    this.#gauge('understudy_peers', 'How many peers are configured.', () => status().peers.length);
+    this.#gauge(
+      'understudy_failover_worst_case_seconds',
+      'The promise: longest time without an active after a host is lost.',
+      () => status().timings.worstCaseMs / 1000,
+    );
+    this.#roleChanges = new Counter({
+      name: 'understudy_role_changes_total',
+      help: 'Changes of the role of this node, by direction and reason.',
+      labelNames: ['to', 'reason'],
+      registers: [this.#registry],
+    });
+  }
+
+  count(story: Story): void {
+    if (story.kind === 'granted') this.#roleChanges.inc({ to: 'active', reason: 'granted' });
+    if (story.kind === 'demoting') {
+      this.#roleChanges.inc({ to: 'passive', reason: story.why.reason });
+    }
+  }
+
+  /** In the text format of Prometheus. */
+  async text(): Promise<{ readonly type: string; readonly body: string }> {
+    return { type: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+}

@@ -1,0 +1,32 @@
+import { createServer, type Server } from 'node:http';
+import type { Listen } from '@understudy/shared/runtime/config/types';
+import { messageOf, UserError } from '@understudy/shared/runtime/errors';
+import type Koa from 'koa';
+
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const MAX_CONNECTIONS = 1_000;
+
+/** Opens a port for the application. Throws `UserError` that names the setting when it can't. */
+export function listenOn(app: Koa, listen: Listen, setting: string): Promise<Server> {
+  const server = createServer(
+    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    app.callback(),
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      const where = `${listen.host}:${listen.port}`;
+      reject(new UserError(`cannot listen on ${where} (${setting}): ${messageOf(error)}`));
+    });
+    server.listen(listen.port, listen.host, () => resolve(server));
+  });
+}
+
+/** Closes the port and every connection. */
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import { systemClock } from '@understudy/shared/runtime/clock';
+import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
+import { exitCodes, messageOf, UserError } from '@understudy/shared/runtime/errors';
+import { type Log, makeLog } from '@understudy/shared/runtime/log';
+import { Heartbeat } from './heartbeat.ts';
+
+export interface RunHeartbeatOptions {
+  /** Path of the built-in controller's main file; the packages don't import each other. */
+  readonly builtinController: string;
+}
+
+/**
+ * Runs this controller host until it is asked to stop (SIGTERM or SIGINT; a second one ends at once).
+ * Resolves to the exit code: 0 after a clean stop, 78 when the node id is in use. Throws `UserError`
+ * for what an operator must mend.
+ */
+export async function runHeartbeat(
+  config: ControllerHostConfig,
+  options: RunHeartbeatOptions,
+): Promise<number> {
+  const log = makeLog(config.log, {
+    process: 'heartbeat',
+    pair: config.pair,
+    node: config.node,
+  });
+  const heartbeat = new Heartbeat({
+    config,
+    incarnation: randomUUID(),
+    builtinController: options.builtinController,
+    clock: systemClock,
+    log,
+  });
+  endOnDefects(log);
+  let isStopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (isStopping) process.exit(exitCodes.failed);
+    isStopping = true;
+    log.info('was asked to stop', { signal });
+    heartbeat.stop();
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  try {
+    return await heartbeat.run();
+  } catch (error) {
+    if (error instanceof UserError) log.error(error.message);
+    throw error;
+  } finally {
+    process.off('SIGTERM', stop);
+    process.off('SIGINT', stop);
+  }
+}
+
+/** A defect ends the process at once: the kernel ends the controller with it, and the lease runs out. */
+function endOnDefects(log: Log): void {
+  const end = (error: unknown) => {
+    log.error('ends because of a defect', {
+      error: messageOf(error),
+      stack: error instanceof Error ? error.stack : undefined,
+    });
+    process.exit(exitCodes.defect);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}

@@ -1,0 +1,150 @@
+import type { IncomingMessage } from 'node:http';
+import { formatTerm, type Term } from '@understudy/shared/kernel/term';
+import {
+  exchangeSchema,
+  type PeerState,
+  type PeerStateWire,
+  type TestimonyWire,
+  testimonyRequestSchema,
+} from '@understudy/shared/protocol/peer';
+import type { Log } from '@understudy/shared/runtime/log';
+import type Koa from 'koa';
+import type { z } from 'zod';
+import { isSameSecret, SIGNATURE_HEADER, sign } from './signature.ts';
+
+export interface PeerRoutesOptions {
+  readonly pair: string;
+  readonly node: string;
+  readonly incarnation: string;
+  readonly token: string;
+  readonly self: () => PeerStateWire;
+  readonly onHeard: (state: PeerState) => void;
+  /** Gives this node's word up to that term: null when given, else why not. */
+  readonly testify: (term: Term) => string | null;
+  readonly log: Log;
+}
+
+const BODY_LIMIT_BYTES = 65_536;
+const BODY_TIMEOUT_MS = 2_000;
+
+/**
+ * The answering side of the peer link. Whoever has no token gets 401 before anything is read; whatever is
+ * malformed gets 400 and changes nothing; answers are signed over the asker's nonce.
+ */
+export function makePeerRoutes(options: PeerRoutesOptions): Koa.Middleware {
+  return async (context, next) => {
+    if (!context.path.startsWith('/peer/')) return next();
+    const isKnown = context.path === '/peer/v1/exchange' || context.path === '/peer/v1/testimony';
+    if (!isKnown || context.method !== 'POST') return next();
+    const given = /^Bearer (.+)$/.exec(context.get('authorization'))?.[1] ?? '';
+    if (!isSameSecret(options.token, given)) {
+      options.log.warn('a peer with a wrong token was refused', { from: context.ip });
+      return refuse(context, 401, 'unauthorized', 'the token is not that of this pair');
+    }
+    const body = await readBody(context.req);
+    if (body === null) return refuse(context, 413, 'bad-body', 'the body is too large or too slow');
+    return context.path === '/peer/v1/exchange'
+      ? exchange(context, body, options)
+      : testimony(context, body, options);
+  };
+}
+
+function exchange(context: Koa.Context, body: string, options: PeerRoutesOptions): void {
+  const request = parse(context, exchangeSchema, body);
+  if (request === null) return;
+  const { nonce, state } = request;
+  if (state.pair !== options.pair || state.node === options.node) {
+    const message =
+      state.pair === options.pair
+        ? `the node id ${state.node} is already used by this node`
+        : `this is a node of the pair ${options.pair}, not of ${state.pair}`;
+    return refuse(context, 409, 'other-pair', message);
+  }
+  options.onHeard(state);
+  answer(context, nonce, options.self(), options);
+}
+
+function testimony(context: Koa.Context, body: string, options: PeerRoutesOptions): void {
+  const request = parse(context, testimonyRequestSchema, body);
+  if (request === null) return;
+  const { nonce, term, node, pair } = request;
+  if (pair !== options.pair) {
+    return refuse(context, 409, 'other-pair', `this is a node of the pair ${options.pair}`);
+  }
+  const refusal = options.testify(term);
+  const said: TestimonyWire =
+    refusal === null
+      ? {
+          binding: true,
+          node: options.node,
+          incarnation: options.incarnation,
+          term: formatTerm(term),
+          nonce,
+        }
+      : { binding: false, node: options.node, reason: refusal };
+  options.log.info('a peer asked for our word', { peer: node, term, given: said.binding });
+  answer(context, nonce, said, options);
+}
+
+function parse<T extends z.ZodType>(
+  context: Koa.Context,
+  schema: T,
+  body: string,
+): z.output<T> | null {
+  const json = parseJson(body);
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  refuse(context, 400, 'bad-request', parsed.error.issues.map(describeIssue).join('; '));
+  return null;
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  return `${issue.path.join('.') || 'body'}: ${issue.message}`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not JSON: the schema says so to the asker.
+    return undefined;
+  }
+}
+
+function answer(
+  context: Koa.Context,
+  nonce: string,
+  facts: object,
+  options: PeerRoutesOptions,
+): void {
+  const body = JSON.stringify(facts);
+  context.set(SIGNATURE_HEADER, sign(options.token, nonce, body));
+  context.type = 'application/json';
+  context.body = body;
+}
+
+function refuse(context: Koa.Context, status: number, code: string, message: string): void {
+  context.status = status;
+  context.set('connection', 'close');
+  context.body = { error: { code, message } };
+}
+
+/** Reads a small body within a time limit; null when it is too large, too slow or broken off. */
+async function readBody(request: IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const timer = setTimeout(() => request.destroy(), BODY_TIMEOUT_MS);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > BODY_LIMIT_BYTES) return null;
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  } catch {
+    // The asker broke off: there is nobody to answer.
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,160 @@
+import { unreachable } from '@understudy/shared/kernel/invariant';
+import type { LeaseRow } from '../lease/port.ts';
+import { observe } from '../suspicion/watch.ts';
+import type { RoleEffect, RoleEvent, RoleOptions, RoleState, Step } from './state.ts';
+import { andThen, learnTerm, only } from './steps.ts';
+
+type LeaseEvent = Extract<
+  RoleEvent,
+  { kind: 'lease-read' | 'read-failed' | 'claim-granted' | 'claim-refused' | 'claim-failed' }
+>;
+
+/** Takes in what the store said about the lease to a node that does not hold it, or not surely. */
+export function seesLease(
+  state: RoleState,
+  event: LeaseEvent,
+  now: number,
+  options: RoleOptions,
+): Step {
+  switch (event.kind) {
+    case 'lease-read':
+      return andThen(sawRow(state, event.row, now, options), (seen) =>
+        afterRead(state, seen, event.row, options),
+      );
+    case 'read-failed':
+      return storeAway({ ...state, reading: false }, event.error, now, options);
+    case 'claim-granted':
+      return andThen(sawRow(state, event.row, now, options), (seen) =>
+        takeGrant(seen, event.row, event.sentAt, options),
+      );
+    case 'claim-refused':
+      return andThen(sawRow(state, event.row, now, options), (seen) =>
+        only(
+          // Not at once again, or a store that keeps refusing would be asked without a pause.
+          { ...notClaiming(seen), claimNotBefore: now + options.pollEveryMs },
+          [{ kind: 'tell', story: { kind: 'claim-refused', why: event.why } }],
+        ),
+      );
+    case 'claim-failed':
+      return claimAnswerLost(state, event.error, now);
+    default:
+      return unreachable(event);
+  }
+}
+
+function sawRow(state: RoleState, row: LeaseRow, now: number, options: RoleOptions): Step {
+  const effects: RoleEffect[] =
+    state.storeAwaySince === null
+      ? []
+      : [
+          {
+            kind: 'tell',
+            story: { kind: 'store-back', afterMs: now - state.storeAwaySince },
+          },
+        ];
+  return only(
+    learnTerm(
+      {
+        ...state,
+        watch: observe(state.watch, row, now),
+        reading: false,
+        nextReadAt: now + options.pollEveryMs,
+        storeAwaySince: null,
+      },
+      row.term,
+    ),
+    effects,
+  );
+}
+
+function storeAway(state: RoleState, error: string, now: number, options: RoleOptions): Step {
+  const away = { ...state, nextReadAt: now + options.pollEveryMs };
+  if (state.storeAwaySince !== null) return only(away);
+  return only({ ...away, storeAwaySince: now }, [
+    { kind: 'tell', story: { kind: 'store-away', error } },
+  ]);
+}
+
+/** What a freshly read row asks for, beside judging it. */
+function afterRead(before: RoleState, state: RoleState, row: LeaseRow, options: RoleOptions): Step {
+  const { phase } = state;
+  if (phase.name === 'claiming' && phase.answerLost) return resolveClaim(state, row, options);
+  if (phase.name !== 'watching' || row.released || state.givingBack !== null) return only(state);
+  if (row.holder?.incarnation === options.self.incarnation) return giveBackUnused(state, row);
+  return breakPredecessor(before, state, row, options);
+}
+
+/** The answer to our claim was lost: the row tells whether it was granted. */
+function resolveClaim(state: RoleState, row: LeaseRow, options: RoleOptions): Step {
+  const { phase } = state;
+  if (phase.name !== 'claiming') return only(state);
+  if (row.released || row.holder?.incarnation !== options.self.incarnation) {
+    return only(notClaiming(state));
+  }
+  return takeGrant(state, row, phase.sentAt, options);
+}
+
+function takeGrant(state: RoleState, row: LeaseRow, sentAt: number, options: RoleOptions): Step {
+  const unused = whyGrantIsUnusable(state, row);
+  if (unused !== null) {
+    const gaveBack = giveBackUnused(notClaiming(state), row);
+    const story = { kind: 'grant-not-used', term: row.term, why: unused } as const;
+    return only(gaveBack.state, [{ kind: 'tell', story }, ...gaveBack.effects]);
+  }
+  const tenure = {
+    term: row.term,
+    trustedUntil: sentAt + options.ttlMs - options.marginMs,
+    beganAt: sentAt,
+    nextRenewAt: sentAt + options.renewEveryMs,
+    renewing: false,
+  };
+  return only({ ...state, phase: { name: 'promoting', tenure, activated: false } }, [
+    { kind: 'tell', story: { kind: 'granted', term: row.term } },
+  ]);
+}
+
+function whyGrantIsUnusable(state: RoleState, row: LeaseRow): string | null {
+  if (state.phase.name !== 'claiming') return 'it came when no claim was under way';
+  if (row.term <= state.boundTerm) return `the word was given for terms up to ${state.boundTerm}`;
+  if (state.stopping) return 'this node is stopping';
+  return null;
+}
+
+function giveBackUnused(state: RoleState, row: LeaseRow): Step {
+  if (row.holder === null) return only(state);
+  const held = { term: row.term, incarnation: row.holder.incarnation };
+  return only({ ...state, givingBack: row.term }, [{ kind: 'release', held }]);
+}
+
+/**
+ * Gives back what an earlier incarnation of this host holds: nobody else can know that it is dead, and
+ * this heartbeat made sure of it before its machine began. Only the lease that the first reading showed:
+ * a later one of our node id would belong to somebody who took the id from us.
+ */
+function breakPredecessor(
+  before: RoleState,
+  state: RoleState,
+  row: LeaseRow,
+  options: RoleOptions,
+): Step {
+  if (row.holder === null || row.holder.node !== options.self.node) return only(state);
+  const isFirstReading = before.watch.row === null;
+  if (!isFirstReading && row.term !== state.predecessorTerm) return only(state);
+  const held = { term: row.term, incarnation: row.holder.incarnation };
+  return only({ ...state, predecessorTerm: row.term, givingBack: row.term }, [
+    { kind: 'tell', story: { kind: 'predecessor-found', term: row.term } },
+    { kind: 'break', held },
+  ]);
+}
+
+function claimAnswerLost(state: RoleState, error: string, now: number): Step {
+  const { phase } = state;
+  if (phase.name !== 'claiming') return only(state);
+  return only({ ...state, phase: { ...phase, answerLost: true }, nextReadAt: now }, [
+    { kind: 'tell', story: { kind: 'claim-answer-lost', error } },
+  ]);
+}
+
+function notClaiming(state: RoleState): RoleState {
+  return state.phase.name === 'claiming' ? { ...state, phase: { name: 'watching' } } : state;
+}

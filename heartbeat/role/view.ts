@@ -1,0 +1,59 @@
+import type { Term } from '@understudy/shared/kernel/term';
+import type { Role, RoleOptions, RoleState, Tenure } from './state.ts';
+
+/** The tenure while there is one that may still be trusted; null otherwise. */
+export function tenureOf(state: RoleState): Tenure | null {
+  const { phase } = state;
+  switch (phase.name) {
+    case 'promoting':
+    case 'serving':
+    case 'draining':
+      return phase.tenure;
+    default:
+      return null;
+  }
+}
+
+/** The role as users see it. A node that is being fenced is active until its controller is dead. */
+export function roleOf(state: RoleState): Role {
+  return tenureOf(state) !== null || state.phase.name === 'fencing' ? 'active' : 'passive';
+}
+
+/** Whether users are served here at `now`. */
+export function isServing(state: RoleState, now: number): boolean {
+  return state.phase.name === 'serving' && now < state.phase.tenure.trustedUntil;
+}
+
+/** Why this node could not take over now; empty when it could. */
+export function whyNotReady(state: RoleState, options: RoleOptions): readonly string[] {
+  const reasons: string[] = [];
+  if (state.stopping) reasons.push('it is stopping');
+  if (state.storeAwaySince !== null) reasons.push('the store does not answer');
+  if (state.watch.row === null) reasons.push('it has not read the lease yet');
+  if (!canActivate(state, options)) {
+    reasons.push(
+      state.controllerProblems.length > 0
+        ? `its controller is not ready: ${state.controllerProblems.join('; ')}`
+        : `its controller is not ready: ${state.controller}`,
+    );
+  }
+  return reasons;
+}
+
+/** Whether the controller could be activated at once (or, cold, be started). */
+export function canActivate(state: RoleState, options: RoleOptions): boolean {
+  if (state.controller === 'ready') return true;
+  return options.standby === 'cold' && state.controller === 'none';
+}
+
+/**
+ * Whether this node may give its word that all its tenures up to `term` are over: it holds none of them,
+ * and no controller of its acts or could act under one. Giving it is the event `testified`, after which
+ * a grant up to that term is never used, even one that is under way now.
+ */
+export function mayTestify(state: RoleState, term: Term): boolean {
+  if (state.phase.name === 'fencing') return false;
+  const tenure = tenureOf(state);
+  if (tenure !== null && tenure.term <= term) return false;
+  return tenure !== null || (state.controller !== 'serving' && state.controller !== 'activating');
+}

@@ -1,0 +1,105 @@
+import { Agent } from 'node:http';
+import { formatTerm, type Term } from '@understudy/shared/kernel/term';
+import type { HealthConfig, Listen } from '@understudy/shared/runtime/config/types';
+import { messageOf } from '@understudy/shared/runtime/errors';
+import axios from 'axios';
+import type { ControllerProcess } from './controller-process.ts';
+
+export interface HealthOptions {
+  readonly controller: ControllerProcess;
+  readonly config: HealthConfig;
+  /** Where the built-in controller listens; null for a wrapped program, whose guard checks it. */
+  readonly listen: Listen | null;
+  /** The term under which it serves now; null while it doesn't. */
+  readonly servingTerm: () => Term | null;
+  readonly onUnhealthy: (detail: string) => void;
+}
+
+/** While it is only warm, the controller is checked this many times more rarely. */
+const WARM_FACTOR = 4;
+/** Loading takes a while, longer on a busy host: a process this young is not judged unless it serves. */
+const START_GRACE_MS = 15_000;
+
+/**
+ * Checks the controller deeply and without end: its event loop and scheduler over the IPC channel, and,
+ * while it serves, its real port, which must answer under our term. Only `failures` bad checks in a row
+ * count, each with a time limit of its own.
+ */
+export function watchHealth(options: HealthOptions): { stop(): void } {
+  const { config, controller } = options;
+  let timer: NodeJS.Timeout | null = null;
+  let stopped = false;
+  let failures = 0;
+  const readyz = makeReadyzCheck(options);
+
+  const round = async (): Promise<void> => {
+    const pid = controller.pid;
+    const term = options.servingTerm();
+    const problem = pid === null ? null : await check(term);
+    const isSame = pid === controller.pid && term === options.servingTerm();
+    const isYoung = term === null && controller.ageMs < START_GRACE_MS;
+    if (problem === null || !isSame || isYoung) failures = 0;
+    else failures += 1;
+    if (problem !== null && failures >= config.failures) {
+      failures = 0;
+      options.onUnhealthy(problem);
+    }
+  };
+
+  const check = async (term: Term | null): Promise<string | null> => {
+    const [probe, port] = await Promise.all([
+      controller.probe(config.timeoutMs),
+      term === null ? null : readyz(term),
+    ]);
+    if (probe === null) return `it did not answer within ${config.timeoutMs} ms`;
+    if (!probe.healthy) return probe.problems.join('; ');
+    return port;
+  };
+
+  const plan = (): void => {
+    if (stopped) return;
+    const factor = options.servingTerm() === null ? WARM_FACTOR : 1;
+    timer = setTimeout(() => {
+      void round().finally(plan);
+    }, config.everyMs * factor);
+  };
+  plan();
+  return {
+    stop: () => {
+      stopped = true;
+      if (timer !== null) clearTimeout(timer);
+    },
+  };
+}
+
+function makeReadyzCheck(options: HealthOptions): (term: Term) => Promise<string | null> {
+  const { listen, config } = options;
+  if (listen === null) return async () => null;
+  const http = axios.create({
+    baseURL: `http://${loopbackOf(listen.host)}:${listen.port}`,
+    httpAgent: new Agent({ keepAlive: true, maxSockets: 2 }),
+    timeout: config.timeoutMs,
+    proxy: false,
+    maxRedirects: 0,
+    validateStatus: () => true,
+  });
+  return async (term) => {
+    try {
+      const signal = AbortSignal.timeout(config.timeoutMs);
+      const { status, headers } = await http.get('/readyz', { signal });
+      if (status !== 200) return `its port answers ${status}`;
+      const seen = String(headers['understudy-term'] ?? 'none');
+      // Anything may listen on a port: only our own controller answers under our term.
+      return seen === formatTerm(term) ? null : `its port answers under term ${seen}, not ${term}`;
+    } catch (error) {
+      return `its port does not answer: ${messageOf(error)}`;
+    }
+  };
+}
+
+/** The address by which this host reaches a port that it listens on itself. */
+export function loopbackOf(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}

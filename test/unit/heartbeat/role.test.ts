@@ -1,0 +1,260 @@
+import type { LeaseRow } from '@understudy/heartbeat/lease/port';
+import type { RoleEffect, RoleEvent, RoleState } from '@understudy/heartbeat/role/state';
+import { initialRole, stepRole } from '@understudy/heartbeat/role/step';
+import { isServing, mayTestify, roleOf } from '@understudy/heartbeat/role/view';
+import { exploredOptions, exploreRole } from '@understudy/scripts/diagram/explore-role';
+import test from 'ava';
+
+const options = { ...exploredOptions };
+
+const free: LeaseRow = {
+  term: 4n,
+  holder: { node: 'b', incarnation: 'other' },
+  renewSeq: 0n,
+  released: true,
+  storeSaysExpired: false,
+  ttlMs: 1_000,
+  timeline: 1,
+};
+const heldByB: LeaseRow = { ...free, released: false };
+const ours: LeaseRow = { ...heldByB, term: 5n, holder: options.self };
+
+/** A machine under test: remembers its state and what it asked for. */
+class Machine {
+  state: RoleState = initialRole(0);
+  effects: RoleEffect[] = [];
+
+  feed(now: number, ...events: readonly RoleEvent[]): this {
+    for (const event of events) {
+      const step = stepRole(this.state, event, now, options);
+      this.state = step.state;
+      this.effects = step.effects.filter((effect) => effect.kind !== 'tell');
+    }
+    return this;
+  }
+
+  get asked(): readonly string[] {
+    return this.effects.map((effect) => effect.kind);
+  }
+}
+
+const ready: readonly RoleEvent[] = [{ kind: 'controller-starting' }, { kind: 'controller-ready' }];
+
+function warm(): Machine {
+  return new Machine().feed(0, { kind: 'tick' }, ...ready);
+}
+
+function serving(): Machine {
+  return warm()
+    .feed(10, { kind: 'lease-read', row: free })
+    .feed(20, { kind: 'claim-granted', sentAt: 10, row: ours })
+    .feed(30, { kind: 'controller-serving', term: 5n });
+}
+
+test('A fresh heartbeat warms its controller up and reads the lease', (t) => {
+  t.deepEqual(new Machine().feed(0, { kind: 'tick' }).asked, ['start-controller', 'read-lease']);
+});
+
+test('A free lease is claimed at once, but only with a controller that is ready', (t) => {
+  const cold = new Machine().feed(0, { kind: 'tick' }, { kind: 'controller-starting' });
+  t.deepEqual(cold.feed(10, { kind: 'lease-read', row: free }).asked, []);
+  t.deepEqual(cold.feed(20, { kind: 'controller-ready' }).asked, ['claim']);
+});
+
+test('A grant activates the controller with trust counted from when the claim was sent', (t) => {
+  const machine = warm().feed(10, { kind: 'lease-read', row: free });
+  machine.feed(60, { kind: 'claim-granted', sentAt: 10, row: ours });
+  t.deepEqual(machine.effects, [
+    { kind: 'activate-controller', term: 5n, trustedUntil: 10 + 1_000 - 100 },
+  ]);
+});
+
+test('A renewal extends trust from when it was sent, and tells the controller', (t) => {
+  const machine = serving().feed(310, { kind: 'tick' });
+  t.deepEqual(machine.asked, ['renew']);
+  machine.feed(350, { kind: 'renew-granted', sentAt: 310, row: ours });
+  t.deepEqual(machine.effects, [{ kind: 'extend-tenure', term: 5n, trustedUntil: 1_210 }]);
+});
+
+test('F24: a renewal without an answer keeps the old deadline and is tried again', (t) => {
+  const machine = serving().feed(310, { kind: 'tick' });
+  machine.feed(410, { kind: 'renew-failed', term: 5n, error: 'no answer' });
+  t.true(isServing(machine.state, 909));
+  t.deepEqual(machine.feed(450, { kind: 'tick' }).asked, ['renew']);
+});
+
+test('When trust runs out the controller is killed without a goodbye, then the lease given back', (t) => {
+  const machine = serving().feed(310, { kind: 'tick' });
+  t.deepEqual(machine.feed(910, { kind: 'tick' }).asked, ['kill-controller']);
+  t.false(isServing(machine.state, 910));
+  t.is(roleOf(machine.state), 'active');
+  machine.feed(920, { kind: 'controller-gone', detail: 'SIGKILL' });
+  t.deepEqual(machine.asked, ['release']);
+  t.is(roleOf(machine.state), 'passive');
+});
+
+test('F1: a controller that ended is fenced already: the lease is given back in the same step', (t) => {
+  const machine = serving().feed(100, { kind: 'controller-gone', detail: 'SIGKILL' });
+  t.deepEqual(machine.asked, ['release']);
+});
+
+test('F7: an unhealthy controller is killed, and only its end gives the lease back', (t) => {
+  const machine = serving().feed(100, { kind: 'controller-unhealthy', detail: 'hung' });
+  t.deepEqual(machine.asked, ['kill-controller']);
+  t.deepEqual(machine.feed(110, { kind: 'controller-gone', detail: '' }).asked, ['release']);
+});
+
+test('After giving the lease back a fresh controller is warmed up', (t) => {
+  const machine = serving().feed(100, { kind: 'controller-gone', detail: '' });
+  const released = { ...ours, released: true };
+  machine.feed(110, { kind: 'given-back', term: 5n, row: released });
+  t.deepEqual(machine.asked, ['start-controller']);
+});
+
+test('A refused renewal means that the lease is lost', (t) => {
+  const machine = serving().feed(310, { kind: 'tick' });
+  const row = { ...heldByB, term: 6n };
+  t.deepEqual(machine.feed(320, { kind: 'renew-refused', term: 5n, row }).asked, [
+    'kill-controller',
+  ]);
+  t.is(machine.state.highestTerm, 6n);
+});
+
+test('F13: asked to stop, it drains, renews on meanwhile, gives back, and ends', (t) => {
+  const machine = serving();
+  t.deepEqual(machine.feed(100, { kind: 'stop' }).asked, ['drain-controller']);
+  t.deepEqual(machine.feed(320, { kind: 'tick' }).asked, ['renew']);
+  t.deepEqual(machine.feed(330, { kind: 'controller-gone', detail: '' }).asked, ['release']);
+  machine.feed(340, { kind: 'given-back', term: 5n, row: { ...ours, released: true } });
+  t.deepEqual(machine.asked, ['finish']);
+});
+
+test('A controller that does not finish draining is killed', (t) => {
+  const machine = serving().feed(100, { kind: 'stop' });
+  t.deepEqual(machine.feed(500, { kind: 'tick' }).asked, ['kill-controller', 'renew'].slice(0, 1));
+});
+
+test('A passive asked to stop ends its controller first', (t) => {
+  const machine = warm().feed(10, { kind: 'lease-read', row: heldByB });
+  t.deepEqual(machine.feed(20, { kind: 'stop' }).asked, ['kill-controller']);
+  t.deepEqual(machine.feed(30, { kind: 'controller-gone', detail: '' }).asked, ['finish']);
+});
+
+test('F23: a lost answer to a claim is resolved by reading the row', (t) => {
+  const machine = warm().feed(10, { kind: 'lease-read', row: free });
+  machine.feed(60, { kind: 'claim-failed', error: 'no answer' });
+  t.deepEqual(machine.asked, ['read-lease']);
+  machine.feed(70, { kind: 'lease-read', row: ours });
+  t.deepEqual(machine.effects, [
+    { kind: 'activate-controller', term: 5n, trustedUntil: 10 + 1_000 - 100 },
+  ]);
+});
+
+test('A grant that shows up later than its claim was given up is given back, not used', (t) => {
+  const machine = warm().feed(10, { kind: 'lease-read', row: free });
+  machine.feed(60, { kind: 'claim-failed', error: 'no answer' });
+  machine.feed(70, { kind: 'lease-read', row: heldByB });
+  machine.feed(200, { kind: 'tick' });
+  machine.feed(210, { kind: 'lease-read', row: ours });
+  t.deepEqual(machine.effects, [{ kind: 'release', held: { term: 5n, incarnation: 'own' } }]);
+});
+
+test('The word given binds: a grant of that term is not used even when its claim was under way', (t) => {
+  const machine = warm().feed(10, { kind: 'lease-read', row: free });
+  t.true(mayTestify(machine.state, 5n));
+  machine.feed(20, { kind: 'testified', term: 5n });
+  machine.feed(30, { kind: 'claim-granted', sentAt: 10, row: ours });
+  t.deepEqual(machine.asked, ['release']);
+});
+
+test('An active node does not give its word for its own term, and not while it fences', (t) => {
+  const machine = serving();
+  t.false(mayTestify(machine.state, 5n));
+  t.true(mayTestify(machine.state, 4n));
+  machine.feed(100, { kind: 'controller-unhealthy', detail: 'hung' });
+  t.false(mayTestify(machine.state, 5n));
+  machine.feed(110, { kind: 'controller-gone', detail: '' });
+  t.true(mayTestify(machine.state, 5n));
+});
+
+test('The lease of an earlier incarnation of this node is given back at the first reading only', (t) => {
+  const predecessor = { ...heldByB, holder: { node: 'a', incarnation: 'earlier' } };
+  t.deepEqual(warm().feed(10, { kind: 'lease-read', row: predecessor }).effects, [
+    { kind: 'break', held: { term: 4n, incarnation: 'earlier' } },
+  ]);
+  const later = warm().feed(10, { kind: 'lease-read', row: heldByB }).feed(150, { kind: 'tick' });
+  later.feed(160, { kind: 'lease-read', row: { ...predecessor, term: 6n } });
+  t.deepEqual(later.asked, []);
+});
+
+test('Testimony of another host than the holder of the lease does not count', (t) => {
+  const machine = warm().feed(10, { kind: 'lease-read', row: heldByB });
+  t.deepEqual(machine.feed(20, { kind: 'testimony', node: 'c', term: 9n }).asked, []);
+  t.deepEqual(machine.feed(30, { kind: 'testimony', node: 'b', term: 4n }).asked, ['claim']);
+});
+
+test('Missing renewals make a passive ask for testimony, not more often than R', (t) => {
+  const machine = warm().feed(10, { kind: 'lease-read', row: heldByB });
+  t.true(machine.feed(620, { kind: 'tick' }).asked.includes('ask-testimony'));
+  t.false(machine.feed(650, { kind: 'tick' }).asked.includes('ask-testimony'));
+  t.true(machine.feed(721, { kind: 'tick' }).asked.includes('ask-testimony'));
+});
+
+test('A higher term that an agent shows makes the active step down and claim above it', (t) => {
+  const machine = serving().feed(100, { kind: 'controller-saw-higher-term', term: 90n });
+  t.deepEqual(machine.asked, ['kill-controller']);
+  t.is(machine.state.highestTerm, 90n);
+});
+
+test('F10: from the second early failure in a row on this node holds off before it claims again', (t) => {
+  let now = 0;
+  const machine = warm();
+  const waits: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    const row = { ...free, term: machine.state.highestTerm + 1n };
+    now = Math.max(now, machine.state.claimNotBefore, machine.state.nextReadAt) + 1;
+    machine.feed(now, { kind: 'tick' }, { kind: 'lease-read', row });
+    const grant = { ...ours, term: row.term + 1n };
+    machine.feed(now, { kind: 'claim-granted', sentAt: now, row: grant });
+    machine.feed(now, { kind: 'controller-gone', detail: 'exit code 1' });
+    waits.push(machine.state.claimNotBefore - now);
+    const given = { ...grant, released: true };
+    machine.feed(now, { kind: 'given-back', term: grant.term, row: given }, ...ready);
+  }
+  t.deepEqual(waits, [0, 500, 1_000, 2_000]);
+});
+
+test('F11: a controller that never serves is killed after its limit', (t) => {
+  const machine = warm().feed(10, { kind: 'lease-read', row: free });
+  machine.feed(20, { kind: 'claim-granted', sentAt: 10, row: ours });
+  t.deepEqual(machine.feed(511, { kind: 'tick' }).asked, ['kill-controller']);
+});
+
+test('A store that is away is told once, and once when it is back', (t) => {
+  const machine = warm();
+  const away: RoleEvent = { kind: 'read-failed', error: 'refused' };
+  const stories = (now: number, event: RoleEvent) => {
+    const step = stepRole(machine.state, event, now, options);
+    machine.state = step.state;
+    return step.effects.flatMap((effect) => (effect.kind === 'tell' ? [effect.story.kind] : []));
+  };
+  t.deepEqual(stories(10, away), ['store-away']);
+  t.deepEqual(stories(110, { kind: 'tick' }), []);
+  t.deepEqual(stories(120, away), []);
+  t.deepEqual(stories(220, { kind: 'tick' }), []);
+  t.deepEqual(stories(230, { kind: 'lease-read', row: heldByB }), ['store-back']);
+});
+
+test('No walk of possible events breaks an invariant, and every phase is met', (t) => {
+  const phases = new Set(exploreRole(1_500, 150).flatMap(({ from, to }) => [from, to]));
+  t.deepEqual([...phases].sort(), [
+    'claiming',
+    'draining',
+    'fencing',
+    'promoting',
+    'releasing',
+    'serving',
+    'stopped',
+    'watching',
+  ]);
+});
