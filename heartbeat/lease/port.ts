@@ -70,6 +70,8 @@ export interface Claim {
   /** The highest term heard of from anyone; the granted term is above it. */
   readonly highestTerm: Term;
   readonly ttlMs: number;
+  /** With silence of 3 T: the store's clock must have gone back, so its verdict on expiry is not asked. */
+  readonly evenIfNotExpired?: boolean;
   /** Kept with the grant, for `why`. */
   readonly evidence: string;
 }
