@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 export interface TiedOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** As of `spawn`; add `'ipc'` for a channel. Default: nothing in, our own output out. */
-  readonly stdio?: ('ignore' | 'inherit' | 'pipe' | 'ipc')[];
+  /** As of `spawn`; add `'ipc'` for a channel, a number is a file. Default: nothing in, our own output out. */
+  readonly stdio?: ('ignore' | 'inherit' | 'pipe' | 'ipc' | number)[];
 }
 
 /**

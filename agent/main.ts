@@ -1,0 +1,172 @@
+/**
+ * The agent of a worker host: the process `understudy agent`. It finds the active controller, runs the
+ * worker as its child and tells it whom to follow. When no controller is found for so many rounds, it
+ * lets what runs finish or ends it, as configured, then the worker, then itself.
+ */
+import { randomUUID } from 'node:crypto';
+import { systemClock } from '@understudy/shared/runtime/clock';
+import type { AgentConfig } from '@understudy/shared/runtime/config/types';
+import { exitCodes, UserError } from '@understudy/shared/runtime/errors';
+import { type Log, makeLog } from '@understudy/shared/runtime/log';
+import { version } from '@understudy/shared/runtime/version';
+import { endMarked } from './executor/leftovers.ts';
+import type { Search } from './follow/follow.ts';
+import { type DataFolder, openDataFolder } from './spool/folder.ts';
+import { takeLock } from './spool/lock.ts';
+import { readTerm, writeTerm } from './spool/term-file.ts';
+import { askControllers, askOnce } from './supervise/ask.ts';
+import { BuiltInWorker } from './supervise/built-in-worker.ts';
+import { Follower } from './supervise/follower.ts';
+import { graceMs, type WorkerEvents, type WorkerPort } from './supervise/port.ts';
+import { WrappedWorker } from './supervise/wrapped-worker.ts';
+
+/** Runs the agent until it is stopped or gives up. Resolves to the exit code of the process. */
+export async function runAgent(config: AgentConfig): Promise<number> {
+  const log = makeLog(config.log, { process: 'agent', agent: config.agent });
+  try {
+    const folder = openDataFolder(config.data);
+    const unlock = takeLock(folder.lock);
+    try {
+      return await new AgentLife(config, folder, log).run();
+    } finally {
+      endMarked({ owner: `${config.pair}/${config.agent}/`, data: folder.path });
+      unlock();
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    log.error(error.message);
+    return error.exitCode;
+  }
+}
+
+/** A stop takes no longer than the grace of what runs, the time to report it, and a little more. */
+const stopWithinMs = graceMs + 5_000;
+
+class AgentLife {
+  readonly #config: AgentConfig;
+  readonly #folder: DataFolder;
+  readonly #log: Log;
+  readonly #worker: WorkerPort;
+  readonly #follower: Follower;
+  readonly #over: Promise<number>;
+  #end: (exitCode: number) => void = () => undefined;
+  #stopping = false;
+
+  constructor(config: AgentConfig, folder: DataFolder, log: Log) {
+    this.#config = config;
+    this.#folder = folder;
+    this.#log = log;
+    this.#over = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#worker = this.#makeWorker(randomUUID());
+    this.#follower = this.#makeFollower();
+  }
+
+  async run(): Promise<number> {
+    const onSignal = (signal: NodeJS.Signals): void => this.#signalled(signal);
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+    const { controllers, slots, data } = this.#config;
+    this.#log.info('the agent starts', { version, controllers, slots, data });
+    this.#worker.start();
+    this.#follower.start();
+    try {
+      return await this.#over;
+    } finally {
+      this.#follower.close();
+      this.#worker.kill();
+      process.off('SIGTERM', onSignal);
+      process.off('SIGINT', onSignal);
+    }
+  }
+
+  #makeFollower(): Follower {
+    const { controllers, token, retry } = this.#config;
+    return new Follower({
+      everyMs: retry.everyMs,
+      limit: retry.limit,
+      highest: readTerm(this.#folder.term),
+      clock: systemClock,
+      random: Math.random,
+      log: this.#log,
+      ask: (insist, signal) =>
+        askControllers({ controllers, token, timeoutMs: retry.timeoutMs, insist, signal }),
+      follow: (target) => this.#worker.follow(target),
+      giveUp: (search) => void this.#giveUp(search),
+    });
+  }
+
+  #makeWorker(incarnation: string): WorkerPort {
+    const { pair, agent, token, labels, slots, retry, worker } = this.#config;
+    const data = this.#folder.path;
+    const env = {
+      UNDERSTUDY_AGENT_OWNER: `${pair}/${agent}/${incarnation}`,
+      UNDERSTUDY_AGENT_DATA: data,
+    };
+    const common = { env, log: this.#log, clock: systemClock, random: Math.random };
+    const events = this.#events();
+    if (worker.command.length > 0) {
+      endMarked({ owner: `${pair}/${agent}/`, data });
+      const { everyMs, timeoutMs } = retry;
+      return new WrappedWorker({
+        ...{ ...common, events, everyMs, command: worker.command },
+        ask: (url) => askOnce(url, { token, timeoutMs, signal: new AbortController().signal }),
+        raise: ({ term }) => writeTerm(this.#folder.term, term),
+      });
+    }
+    const requestTimeoutMs = Math.max(retry.timeoutMs, 2_000);
+    return new BuiltInWorker({
+      ...{ ...common, events },
+      config: {
+        ...{ pair, agent, incarnation, version, token, labels, slots, data },
+        ...{ requestTimeoutMs, graceMs },
+      },
+    });
+  }
+
+  #events(): WorkerEvents {
+    return {
+      onJoined: (term) => this.#follower.joined(term),
+      onLost: (reason, leaving) => this.#follower.lost(reason, leaving),
+      onHeard: (term) => this.#follower.heard(term),
+      onUnfit: (message, exitCode) => {
+        this.#log.error(message);
+        this.#end(exitCode);
+      },
+    };
+  }
+
+  async #giveUp(search: Search): Promise<void> {
+    const { running } = this.#config.onLost;
+    const forMs = Math.round(systemClock.monotonicMs() - search.sinceMs);
+    const { rounds, found, reason } = search;
+    this.#log.error(`giving up after ${rounds} rounds over all controllers: ${found}`, {
+      ...{ rounds, forMs, lostBecause: reason, running },
+    });
+    this.#follower.close();
+    await this.#worker.finish(running);
+    this.#log.info('the agent ends, it has no controller');
+    this.#end(exitCodes.gaveUp);
+  }
+
+  #signalled(signal: NodeJS.Signals): void {
+    if (this.#stopping) {
+      this.#log.warn(`${signal} again: the agent ends at once`);
+      this.#end(exitCodes.ok);
+      return;
+    }
+    this.#stopping = true;
+    void this.#stop(signal);
+  }
+
+  async #stop(signal: NodeJS.Signals): Promise<void> {
+    this.#log.info(`${signal}: the agent stops; what runs is ended and reported`);
+    this.#follower.close();
+    const late = setTimeout(() => this.#end(exitCodes.ok), stopWithinMs);
+    await this.#worker.stop();
+    clearTimeout(late);
+    this.#log.info('the agent ends, it was stopped');
+    this.#end(exitCodes.ok);
+  }
+}

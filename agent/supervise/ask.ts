@@ -1,0 +1,85 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseTerm } from '@understudy/shared/kernel/term';
+import { messageOf } from '@understudy/shared/runtime/errors';
+import axios from 'axios';
+import type { Answer } from '../follow/choose.ts';
+
+export interface AskOptions {
+  readonly controllers: readonly string[];
+  readonly token: string;
+  readonly timeoutMs: number;
+  /** Ask those that are not ready again and again until the time is over. */
+  readonly insist: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** When one controller is ready, the others get so long to say that they are, too. */
+const othersMs = 100;
+
+/** Between two questions to a controller that is expected any moment. */
+const insistEveryMs = 25;
+
+/**
+ * Asks all controllers at once whether they may serve. Answers come back when all are in; when one is
+ * ready, those that are still silent a moment later are not waited for: a dead host must not delay the
+ * way to the living one.
+ */
+export async function askControllers(options: AskOptions): Promise<Answer[]> {
+  const enough = new AbortController();
+  const signal = AbortSignal.any([options.signal, enough.signal]);
+  const asked = options.controllers.map(async (url) => {
+    const answer = await (options.insist ? askInsistently : askOnce)(url, { ...options, signal });
+    if (answer.type === 'ready') setTimeout(() => enough.abort(), othersMs).unref();
+    return answer;
+  });
+  return await Promise.all(asked);
+}
+
+async function askInsistently(url: string, options: AskOptions): Promise<Answer> {
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  for (;;) {
+    const answer = await askOnce(url, options);
+    if (answer.type === 'ready' || deadline.aborted || options.signal.aborted) return answer;
+    await pause(insistEveryMs);
+  }
+}
+
+/** Asks one controller. */
+export async function askOnce(
+  url: string,
+  options: Omit<AskOptions, 'controllers' | 'insist'>,
+): Promise<Answer> {
+  // A time limit of axios does not cover the connection; this one covers all of it.
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  try {
+    const response = await axios.get<unknown>(`${url.replace(/\/$/, '')}/readyz`, {
+      headers: { authorization: `Bearer ${options.token}` },
+      signal: AbortSignal.any([options.signal, deadline]),
+      validateStatus: () => true,
+      proxy: false,
+      maxRedirects: 0,
+      maxContentLength: 64 * 1024,
+      responseType: 'text',
+    });
+    if (response.status === 200) return ready(url, response.headers);
+    return { type: 'not-ready', url, reason: describeStatus(response.status) };
+  } catch (error) {
+    if (deadline.aborted) {
+      return { type: 'silent', url, reason: `no answer within ${options.timeoutMs} ms` };
+    }
+    if (options.signal.aborted) return { type: 'silent', url, reason: 'not waited for' };
+    return { type: 'silent', url, reason: messageOf(error) };
+  }
+}
+
+function ready(url: string, headers: Readonly<Record<string, unknown>>): Answer {
+  const term = parseTerm(String(headers['understudy-term'] ?? ''));
+  if (term === null) return { type: 'not-ready', url, reason: 'ready, but without a term' };
+  const node = String(headers['understudy-node'] ?? url);
+  return { type: 'ready', target: { url, node, term } };
+}
+
+function describeStatus(status: number): string {
+  if (status === 401 || status === 403) return `refuses our token (${status})`;
+  return status === 503 ? 'not active (503)' : `answered ${status}`;
+}

@@ -1,0 +1,97 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+
+/** Kept connections, so that a report costs no handshake. */
+const keptAlive = {
+  http: new HttpAgent({ keepAlive: true, maxSockets: 4 }),
+  https: new HttpsAgent({ keepAlive: true, maxSockets: 4 }),
+};
+
+export interface Call {
+  readonly method: 'GET' | 'POST';
+  readonly url: URL;
+  readonly token: string;
+  readonly body?: unknown;
+  /** Until the answer's headers, and for `callJson` its body, are here. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** Sends a request and reads its JSON answer. Throws when there is no answer in time. */
+export async function callJson(call: Call): Promise<Reply> {
+  const deadline = AbortSignal.timeout(call.timeoutMs);
+  const signal = AbortSignal.any([call.signal, deadline]);
+  try {
+    const response = await open({ ...call, signal }, keptAlive);
+    return { status: response.statusCode ?? 0, body: parse(await readAll(response)) };
+  } catch (error) {
+    if (deadline.aborted) throw new Error(`no answer within ${call.timeoutMs} ms`);
+    throw error;
+  }
+}
+
+/** Opens a long answer, on a connection of its own. Throws when its headers do not come in time. */
+export async function callStream(call: Call): Promise<IncomingMessage> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), call.timeoutMs);
+  try {
+    return await open({ ...call, signal: AbortSignal.any([call.signal, late.signal]) }, null);
+  } catch (error) {
+    if (late.signal.aborted) throw new Error(`no answer within ${call.timeoutMs} ms`);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function open(call: Call, agents: typeof keptAlive | null): Promise<IncomingMessage> {
+  const secure = call.url.protocol === 'https:';
+  const agent = agents === null ? false : secure ? agents.https : agents.http;
+  const body = call.body === undefined ? null : Buffer.from(JSON.stringify(call.body));
+  return new Promise((resolve, reject) => {
+    const request = (secure ? httpsRequest : httpRequest)(
+      call.url,
+      {
+        method: call.method,
+        agent,
+        signal: call.signal,
+        headers: {
+          authorization: `Bearer ${call.token}`,
+          ...(body === null
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': body.length }),
+        },
+      },
+      resolve,
+    );
+    request.on('error', reject);
+    request.end(body ?? undefined);
+  });
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** What an answer that is not 2xx says, for logs. */
+export function describeReply(reply: Reply): string {
+  const error = (reply.body as { error?: { code?: unknown; message?: unknown } } | null)?.error;
+  const said = [error?.code, error?.message].filter((part) => typeof part === 'string').join(': ');
+  const words = reply.status === 401 || reply.status === 403 ? 'refuses our token' : 'answered no';
+  return `${words} (${reply.status}${said === '' ? '' : ` ${said}`})`;
+}

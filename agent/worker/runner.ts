@@ -1,0 +1,135 @@
+import type { Order } from '@understudy/shared/protocol/agent';
+import { type AttemptKey, attemptId, type Outcome } from '../attempt/attempt.ts';
+import { environmentOf } from '../executor/environment.ts';
+import { type Ended, execute, type Running } from '../executor/execute.ts';
+import type { DataFolder } from '../spool/folder.ts';
+import { logPath, removeLog } from '../spool/log-file.ts';
+import type { Ledger } from './ledger.ts';
+
+export interface RunnerOptions {
+  readonly ledger: Ledger;
+  readonly folder: DataFolder;
+  /** `<pair>/<agent>/` and the incarnation. */
+  readonly ownerPrefix: string;
+  readonly incarnation: string;
+  readonly graceMs: number;
+  readonly nowMs: () => number;
+  /** Something about an attempt has yet to be reported. */
+  readonly onNews: () => void;
+  /** A fault that this worker can't go on with, for instance a disk that takes no journal. */
+  readonly onFault: (error: unknown) => void;
+}
+
+type Ending = { readonly outcome: 'cancelled' | 'lost'; readonly reason: string };
+
+/** Runs attempts and writes down what becomes of them. */
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #running = new Map<string, Running>();
+  /** Attempts that are to end, from before their process is there on. */
+  readonly #ending = new Map<string, Ending>();
+  readonly #unwanted = new Set<string>();
+  #idle: (() => void)[] = [];
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  /** How much output of a running attempt there is; 0 for others. */
+  written(id: string): number {
+    return this.#running.get(id)?.written() ?? 0;
+  }
+
+  /** Starts an attempt: into the journal first, then the process. */
+  start(order: Extract<Order, { type: 'start' }>): void {
+    this.#start(order).catch(this.#options.onFault);
+  }
+
+  /** Ends an attempt that is open; nothing happens to one that is over. */
+  end(key: AttemptKey, ending: Ending): void {
+    const id = attemptId(key);
+    const attempt = this.#options.ledger.get(id);
+    if (attempt === undefined || attempt.end !== null) return;
+    this.#ending.set(id, ending);
+    this.#running.get(id)?.end(ending.outcome, ending.reason);
+  }
+
+  /** Ends all attempts. */
+  endAll(ending: Ending): void {
+    for (const attempt of this.#options.ledger.unsettled()) this.end(attempt, ending);
+  }
+
+  /** Ends an attempt whose run is over for the controller, and forgets what there was to report. */
+  async drop(key: AttemptKey): Promise<void> {
+    const { ledger } = this.#options;
+    const attempt = ledger.get(attemptId(key));
+    if (attempt === undefined || attempt.phase === 'acknowledged') return;
+    if (attempt.end !== null) return await this.#forget(key);
+    this.#unwanted.add(attemptId(key));
+    this.end(key, { outcome: 'lost', reason: 'the controller does not want it any more' });
+  }
+
+  /** Resolves when no attempt is open. */
+  whenIdle(): Promise<void> {
+    if (this.#options.ledger.open === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  async #start(order: Extract<Order, { type: 'start' }>): Promise<void> {
+    const { ledger, folder, ownerPrefix, incarnation, graceMs, nowMs, onNews } = this.#options;
+    const id = attemptId(order);
+    await ledger.begin(order, order.term);
+    const early = this.#ending.get(id);
+    if (early !== undefined)
+      return await this.#ended(order, notStarted(early.outcome, early.reason));
+
+    const owner = `${ownerPrefix}${incarnation}`;
+    const executed = await execute({
+      command: order.command,
+      env: environmentOf({ ...order, owner, data: folder.path }, process.env),
+      timeoutMs: order.timeoutMs,
+      log: logPath(folder.logs, id),
+      marker: { owner: ownerPrefix, data: folder.path, attempt: order },
+      graceMs,
+    });
+    if (executed.type === 'not-started') {
+      return await this.#ended(order, notStarted('not-started', executed.reason));
+    }
+    const { running } = executed;
+    this.#running.set(id, running);
+    const ending = this.#ending.get(id);
+    if (ending !== undefined) running.end(ending.outcome, ending.reason);
+    const started = ledger.record(order, {
+      type: 'started',
+      start: { pid: running.pid, atMs: nowMs() },
+    });
+    onNews();
+    await started;
+    await this.#ended(order, await running.ended);
+  }
+
+  async #ended(key: AttemptKey, ended: Ended): Promise<void> {
+    const { ledger, nowMs, onNews } = this.#options;
+    const id = attemptId(key);
+    // What is stored already can't be taken back, should the run have shortened its own output.
+    const logBytes = Math.max(ended.logBytes, ledger.get(id)?.logAcknowledged ?? 0);
+    this.#running.delete(id);
+    this.#ending.delete(id);
+    await ledger.record(key, { type: 'ended', end: { ...ended, logBytes, atMs: nowMs() } });
+    if (this.#unwanted.delete(id)) await this.#forget(key);
+    onNews();
+    if (ledger.open > 0) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
+  }
+
+  async #forget(key: AttemptKey): Promise<void> {
+    await this.#options.ledger.record(key, { type: 'end-acknowledged' });
+    await removeLog(logPath(this.#options.folder.logs, attemptId(key)));
+  }
+}
+
+function notStarted(outcome: Outcome, reason: string): Ended {
+  return { outcome, exitCode: null, signal: null, reason, logBytes: 0 };
+}

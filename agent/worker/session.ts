@@ -1,0 +1,214 @@
+/**
+ * One stay with one controller: register, hold the order stream, report. It ends when the controller
+ * can't be heard any more, sends us away, or speaks for a term that is over. Reports and orders share
+ * that end, so that a worker that can't hear never looks healthy.
+ */
+import type { IncomingMessage } from 'node:http';
+import { formatTerm, type Term } from '@understudy/shared/kernel/term';
+import {
+  type Order,
+  orderSchema,
+  type Registered,
+  type RegisterWire,
+  registeredSchema,
+} from '@understudy/shared/protocol/agent';
+import { messageOf } from '@understudy/shared/runtime/errors';
+import { createParser } from 'eventsource-parser';
+import { callJson, callStream, describeReply } from './call.ts';
+import type { Ledger } from './ledger.ts';
+import type { WorkerConfig } from './link.ts';
+import { handleOrder, type OrderDesk } from './orders.ts';
+import type { Reporter } from './reporter.ts';
+
+export interface SessionParts {
+  readonly config: WorkerConfig;
+  readonly ledger: Ledger;
+  readonly desk: OrderDesk;
+  readonly reporter: Reporter;
+  /** The stream is held: from now on this controller is the one we follow. */
+  readonly onJoined: (term: Term) => void;
+  readonly onInvalidOrder: (data: string) => void;
+}
+
+export interface SessionEnd {
+  readonly reason: string;
+  /** The controller itself sent us away. */
+  readonly leaving: boolean;
+}
+
+/** Stays with a controller until it is lost, and says why it was. */
+export async function stayWith(
+  url: string,
+  parts: SessionParts,
+  signal: AbortSignal,
+): Promise<SessionEnd> {
+  const session = new Session(url, parts, signal);
+  return await session.run();
+}
+
+class Session {
+  readonly #url: string;
+  readonly #parts: SessionParts;
+  readonly #over = new AbortController();
+  readonly #signal: AbortSignal;
+  #end: SessionEnd | null = null;
+  #orders: Promise<void> = Promise.resolve();
+  #joined = false;
+
+  constructor(url: string, parts: SessionParts, signal: AbortSignal) {
+    this.#url = url;
+    this.#parts = parts;
+    this.#signal = AbortSignal.any([signal, this.#over.signal]);
+  }
+
+  async run(): Promise<SessionEnd> {
+    try {
+      const registered = await this.#register();
+      if (registered !== null) await this.#hold(registered.beatEveryMs);
+    } catch (error) {
+      this.#finish(messageOf(error));
+    }
+    await this.#orders;
+    return this.#end ?? { reason: 'closed', leaving: false };
+  }
+
+  async #register(): Promise<Registered | null> {
+    const { config, ledger } = this.#parts;
+    const body: RegisterWire = {
+      agent: config.agent,
+      incarnation: config.incarnation,
+      version: config.version,
+      labels: { ...config.labels },
+      slots: config.slots,
+      highestTerm: formatTerm(ledger.highest),
+      attempts: ledger.unsettled().map(({ run, attempt, end }) => {
+        return { run, attempt, state: end === null ? 'running' : 'ended' };
+      }),
+    };
+    const reply = await this.#post('/agent/v1/register', body);
+    if (reply.status !== 200) {
+      this.#finish(`registration: ${describeReply(reply)}`);
+      return null;
+    }
+    const parsed = registeredSchema.safeParse(reply.body);
+    if (!parsed.success) {
+      this.#finish('registration: answered with something else than what was agreed');
+      return null;
+    }
+    if (parsed.data.term < ledger.highest) {
+      this.#finish(`it serves term ${parsed.data.term}, term ${ledger.highest} has been seen`);
+      return null;
+    }
+    await ledger.raise(parsed.data.term);
+    for (const key of parsed.data.unwanted) await this.#parts.desk.runner.drop(key);
+    return parsed.data;
+  }
+
+  async #hold(beatEveryMs: number): Promise<void> {
+    const { config } = this.#parts;
+    const url = this.#urlOf('/agent/v1/orders');
+    url.searchParams.set('agent', config.agent);
+    url.searchParams.set('incarnation', config.incarnation);
+    const response = await callStream({
+      method: 'GET',
+      url,
+      token: config.token,
+      timeoutMs: config.requestTimeoutMs,
+      signal: this.#signal,
+    });
+    if (response.statusCode !== 200) {
+      response.destroy();
+      this.#finish(
+        `order stream: ${describeReply({ status: response.statusCode ?? 0, body: null })}`,
+      );
+      return;
+    }
+    await Promise.all([this.#read(response, silenceLimitMs(beatEveryMs)), this.#report()]);
+  }
+
+  async #read(response: IncomingMessage, limitMs: number): Promise<void> {
+    const parser = createParser({ onEvent: (event) => this.#take(event.data) });
+    const deaf = setTimeout(() => this.#finish(`nothing heard for ${limitMs} ms`), limitMs);
+    const decoder = new TextDecoder();
+    try {
+      for await (const chunk of response) {
+        deaf.refresh();
+        parser.feed(decoder.decode(chunk as Buffer, { stream: true }));
+      }
+      this.#finish('the order stream was closed');
+    } catch (error) {
+      this.#finish(`the order stream broke: ${messageOf(error)}`);
+    } finally {
+      clearTimeout(deaf);
+    }
+  }
+
+  async #report(): Promise<void> {
+    await this.#parts.reporter.run({
+      signal: this.#signal,
+      post: (body) => this.#post('/agent/v1/reports', body),
+      fail: (reason) => this.#finish(reason),
+      heard: (term) => this.#parts.ledger.raise(term),
+    });
+  }
+
+  #take(data: string): void {
+    const order = parseOrder(data);
+    if (order === null) {
+      this.#parts.onInvalidOrder(data);
+      return;
+    }
+    this.#orders = this.#orders.then(() => this.#handle(order));
+  }
+
+  async #handle(order: Order): Promise<void> {
+    if (this.#end !== null) return;
+    try {
+      const handled = await handleOrder(order, this.#parts.desk);
+      if (handled.type === 'leave') this.#finish('it stops being active', true);
+      else if (handled.type === 'stale') this.#finish(`it speaks for the past term ${order.term}`);
+      else if (!this.#joined) this.#join();
+    } catch (error) {
+      this.#finish(`an order could not be carried out: ${messageOf(error)}`);
+    }
+  }
+
+  #join(): void {
+    this.#joined = true;
+    this.#parts.onJoined(this.#parts.ledger.highest);
+  }
+
+  #finish(reason: string, leaving = false): void {
+    this.#end ??= { reason, leaving };
+    this.#over.abort();
+  }
+
+  #urlOf(path: string): URL {
+    return new URL(`${this.#url.replace(/\/$/, '')}${path}`);
+  }
+
+  #post(path: string, body: unknown): ReturnType<typeof callJson> {
+    return callJson({
+      method: 'POST',
+      url: this.#urlOf(path),
+      token: this.#parts.config.token,
+      body,
+      timeoutMs: this.#parts.config.requestTimeoutMs,
+      signal: this.#signal,
+    });
+  }
+}
+
+/** A stream that says nothing for so long is lost: three beats, and time for a busy host to be late. */
+function silenceLimitMs(beatEveryMs: number): number {
+  return Math.max(3 * beatEveryMs, 1_000);
+}
+
+function parseOrder(data: string): Order | null {
+  try {
+    const parsed = orderSchema.safeParse(JSON.parse(data));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}

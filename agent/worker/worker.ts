@@ -1,0 +1,179 @@
+import { statSync } from 'node:fs';
+import { formatTerm } from '@understudy/shared/kernel/term';
+import { messageOf } from '@understudy/shared/runtime/errors';
+import { attemptId } from '../attempt/attempt.ts';
+import { endMarked } from '../executor/leftovers.ts';
+import { openDataFolder } from '../spool/folder.ts';
+import { bootId } from '../spool/lock.ts';
+import { logPath, removeLogsExcept } from '../spool/log-file.ts';
+import { type Ledger, openLedger } from './ledger.ts';
+import type { FromWorker, ToWorker, WorkerConfig } from './link.ts';
+import type { Closing, OrderDesk } from './orders.ts';
+import { Reporter } from './reporter.ts';
+import { Runner } from './runner.ts';
+import { stayWith } from './session.ts';
+
+export interface WorkerPorts {
+  readonly send: (message: FromWorker) => void;
+  readonly nowMs: () => number;
+  readonly wallMs: () => number;
+  readonly random: () => number;
+  /** Ends the process: it can't go on. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Makes the worker of an agent: tidies up after an earlier one, then waits to be told whom to follow. */
+export async function openWorker(config: WorkerConfig, ports: WorkerPorts): Promise<Worker> {
+  const folder = openDataFolder(config.data);
+  const ownerPrefix = `${config.pair}/${config.agent}/`;
+  const ended = endMarked({ owner: ownerPrefix, data: folder.path });
+  const wallMinusMonotonicMs = ports.wallMs() - ports.nowMs();
+  const ledger = await openLedger(folder, { boot: bootId(), wallMinusMonotonicMs });
+  const { nowMs, random, onFault } = ports;
+  const news = { tell: (): void => undefined };
+  const onNews = (): void => news.tell();
+  const { incarnation, graceMs } = config;
+  const runner = new Runner({
+    ...{ ledger, folder, ownerPrefix, incarnation, graceMs, nowMs, onNews, onFault },
+  });
+  const reporter = new Reporter({
+    ...{ ledger, runner, folder, nowMs, random, incarnation, agent: config.agent },
+    onDropped: (report, reason) => {
+      log(ports, 'error', 'a report was dropped, no controller takes it', { report, reason });
+    },
+  });
+  news.tell = () => reporter.wake();
+  const lost = await reportLost(ledger, folder.logs, nowMs());
+  await removeLogsExcept(folder.logs, (id) => ledger.get(id)?.phase !== 'acknowledged');
+  if (ended + lost + ledger.unreadable > 0) {
+    const facts = { processesEnded: ended, attemptsLost: lost, unreadable: ledger.unreadable };
+    log(ports, 'warn', 'an earlier worker left something behind', facts);
+  }
+  return new Worker({ config, ports, ledger, runner, reporter });
+}
+
+/** What was started and not ended under an earlier worker is lost: nobody knows how it went. */
+async function reportLost(ledger: Ledger, logs: string, nowMs: number): Promise<number> {
+  const open = ledger.unsettled().filter(({ end }) => end === null);
+  for (const attempt of open) {
+    const logBytes = statSync(logPath(logs, attemptId(attempt)), { throwIfNoEntry: false })?.size;
+    const end = { outcome: 'lost', exitCode: null, signal: null, logBytes: logBytes ?? 0 } as const;
+    const reason = 'the worker ended while the attempt ran; its processes were ended too';
+    await ledger.record(attempt, { type: 'ended', end: { ...end, reason, atMs: nowMs } });
+  }
+  return open.length;
+}
+
+interface WorkerParts {
+  readonly config: WorkerConfig;
+  readonly ports: WorkerPorts;
+  readonly ledger: Ledger;
+  readonly runner: Runner;
+  readonly reporter: Reporter;
+}
+
+/** Does what the agent's heartbeat says: follows a controller, or comes to an end. */
+export class Worker {
+  readonly #parts: WorkerParts;
+  readonly #desk: OrderDesk;
+  #closing: Closing = 'no';
+  #stay: { readonly close: AbortController; readonly over: Promise<void> } | null = null;
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+    const { ledger, runner, reporter, config, ports } = parts;
+    this.#desk = {
+      ledger,
+      runner,
+      slots: config.slots,
+      closing: () => this.#closing,
+      nowMs: ports.nowMs,
+      onNews: () => reporter.wake(),
+    };
+  }
+
+  /** Carries out one message. */
+  async take(message: Exclude<ToWorker, { type: 'configure' }>): Promise<void> {
+    const { runner, ports } = this.#parts;
+    switch (message.type) {
+      case 'check':
+        ports.send({ type: 'well' });
+        return;
+      case 'follow':
+        await this.#follow(message.url);
+        return;
+      case 'finish':
+      case 'kill':
+        this.#closing = 'giving-up';
+        await this.#leave();
+        if (message.type === 'kill') {
+          runner.endAll({ outcome: 'lost', reason: 'the agent gave up on its controllers' });
+        }
+        await runner.whenIdle();
+        this.#sayIdle();
+        return;
+      case 'stop':
+        await this.#stop(message.reportWithinMs);
+    }
+  }
+
+  async #follow(url: string): Promise<void> {
+    await this.#leave();
+    const { config, ledger, reporter, ports } = this.#parts;
+    const close = new AbortController();
+    const parts = {
+      ...{ config, ledger, reporter, desk: this.#desk },
+      onJoined: (term: bigint) => ports.send({ type: 'joined', term: formatTerm(term) }),
+      onInvalidOrder: (data: string) => {
+        log(ports, 'warn', 'an order was not understood', { data: data.slice(0, 500) });
+      },
+    };
+    const over = stayWith(url, parts, close.signal).then((end) => {
+      this.#stay = null;
+      ports.send({ type: 'heard', term: formatTerm(ledger.highest) });
+      if (!close.signal.aborted) ports.send({ type: 'lost', ...end });
+    });
+    this.#stay = { close, over };
+    over.catch(ports.onFault);
+  }
+
+  async #leave(): Promise<void> {
+    const stay = this.#stay;
+    if (stay === null) return;
+    stay.close.abort();
+    await stay.over;
+  }
+
+  async #stop(reportWithinMs: number): Promise<void> {
+    const { runner, reporter, ports } = this.#parts;
+    this.#closing = 'draining';
+    runner.endAll({ outcome: 'lost', reason: 'the agent was stopped' });
+    await runner.whenIdle();
+    const untilMs = ports.nowMs() + reportWithinMs;
+    while (this.#stay !== null && reporter.unreported() > 0 && ports.nowMs() < untilMs) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await this.#leave();
+    this.#sayIdle();
+  }
+
+  #sayIdle(): void {
+    const { ports, reporter } = this.#parts;
+    ports.send({ type: 'idle', unreported: reporter.unreported() });
+  }
+}
+
+function log(
+  ports: WorkerPorts,
+  level: 'error' | 'warn' | 'info',
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+): void {
+  ports.send({ type: 'log', level, message, fields });
+}
+
+/** The message of a fault, for the heartbeat's log. */
+export function logFault(ports: Pick<WorkerPorts, 'send'>, error: unknown): void {
+  const fields = { reason: messageOf(error) };
+  ports.send({ type: 'log', level: 'error', message: 'the worker can not go on', fields });
+}
