@@ -1,0 +1,21 @@
+import type { Page } from '@understudy/shared/protocol/api';
+import type { ApiClient } from './api-client.ts';
+
+type Query = Readonly<Record<string, string | undefined>>;
+
+/** The items of all pages of a list, up to a limit. */
+export async function allPages<T>(
+  api: ApiClient,
+  path: string,
+  query: Query,
+  limit: number = Number.POSITIVE_INFINITY,
+): Promise<readonly T[]> {
+  const items: T[] = [];
+  let after: string | undefined;
+  do {
+    const page = await api.request<Page<T>>({ method: 'GET', path, query: { ...query, after } });
+    items.push(...page.items);
+    after = page.next ?? undefined;
+  } while (after !== undefined && items.length < limit);
+  return items.slice(0, limit);
+}

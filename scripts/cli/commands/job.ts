@@ -1,0 +1,127 @@
+import type { Job, Run } from '@understudy/shared/protocol/api';
+import { UserError } from '@understudy/shared/runtime/errors';
+import type { Command } from 'commander';
+import type { ApiClient } from '../client/api-client.ts';
+import { followLog, waitForRun } from '../client/follow-log.ts';
+import { readJobs } from '../client/job-file.ts';
+import { allPages } from '../client/pages.ts';
+import { apiFor } from '../context.ts';
+import { print, printJson, table } from '../output.ts';
+
+interface RunOptions {
+  readonly wait?: true;
+  readonly follow?: true;
+  readonly param: readonly string[];
+  readonly idempotencyKey?: string;
+  readonly json?: true;
+}
+
+/** `job`: definitions of what runs. */
+export function addJobCommand(program: Command): void {
+  const job = program
+    .command('job')
+    .description('jobs: list, show, apply, run, pause, resume, delete');
+  job
+    .command('list')
+    .description('all jobs')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: true }, command: Command) => {
+      const jobs = await allPages<Job>(apiFor(command), '/jobs', {});
+      if (options.json) printJson(jobs);
+      else print(jobTable(jobs));
+    });
+  job
+    .command('show <name>')
+    .description('one job, as JSON')
+    .action(async (name: string, _options: unknown, command: Command) => {
+      printJson(await apiFor(command).request<Job>({ method: 'GET', path: pathOf(name) }));
+    });
+  job
+    .command('apply')
+    .description('create or replace the jobs of a YAML or JSON file')
+    .requiredOption('-f, --file <file>', 'the file; - for standard input')
+    .action(async (options: { file: string }, command: Command) => {
+      const [api, jobs] = [apiFor(command), readJobs(options.file)];
+      for (const each of jobs) {
+        await api.request({ method: 'PUT', path: pathOf(each.name), body: each.body });
+        print(`${each.name} applied`);
+      }
+    });
+  job
+    .command('run <name>')
+    .description('run a job now; prints the id of the run')
+    .option('--wait', 'until the run is over; exit code 1 unless it succeeded')
+    .option('--follow', 'show its output, and wait')
+    .option('--param <name=value>', 'a parameter; may be repeated', collect, [])
+    .option('--idempotency-key <key>', 'a repeated key gives the same run, not a second one')
+    .option('--json', 'the run as JSON')
+    .action((name: string, options: RunOptions, command: Command) =>
+      runJob(apiFor(command), name, options),
+    );
+  for (const verb of ['pause', 'resume'] as const) {
+    job
+      .command(`${verb} <name>`)
+      .description(verb === 'pause' ? 'stop its schedule' : 'take up its schedule again')
+      .action(async (name: string, _options: unknown, command: Command) => {
+        await apiFor(command).request({ method: 'POST', path: `${pathOf(name)}/${verb}` });
+        print(`${name} ${verb}d`);
+      });
+  }
+  job
+    .command('delete <name>')
+    .description('remove a job; its runs stay on record')
+    .action(async (name: string, _options: unknown, command: Command) => {
+      await apiFor(command).request({ method: 'DELETE', path: pathOf(name) });
+      print(`${name} deleted`);
+    });
+}
+
+async function runJob(api: ApiClient, name: string, options: RunOptions): Promise<void> {
+  const started = await api.request<Run>({
+    method: 'POST',
+    path: `${pathOf(name)}/runs`,
+    body: { parameters: parametersOf(options.param) },
+    ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
+  });
+  if (!options.wait && !options.follow) {
+    if (options.json) printJson(started);
+    else print(started.id);
+    return;
+  }
+  if (!options.json) process.stderr.write(`run ${started.id}\n`);
+  const run = options.follow
+    ? await followLog(api, started.id, (bytes) => process.stdout.write(bytes))
+    : await waitForRun(api, started.id);
+  if (options.json) printJson(run);
+  else process.stderr.write(`${run.state}${run.reason === null ? '' : `: ${run.reason}`}\n`);
+  if (run.state !== 'succeeded') process.exitCode = 1;
+}
+
+function parametersOf(given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((each) => {
+      const at = each.indexOf('=');
+      if (at > 0) return [each.slice(0, at), each.slice(at + 1)];
+      throw new UserError(`--param holds "${each}"; expected NAME=VALUE`);
+    }),
+  );
+}
+
+function jobTable(jobs: readonly Job[]): string {
+  const rows = jobs.map((job) => [
+    job.name,
+    job.schedule === null ? '-' : `${job.schedule.cron} ${job.schedule.timezone}`,
+    job.delivery,
+    job.paused ? 'paused' : 'on',
+    job.command.join(' ').slice(0, 60),
+  ]);
+  return table(['JOB', 'SCHEDULE', 'DELIVERY', 'STATE', 'COMMAND'], rows);
+}
+
+function pathOf(name: string): string {
+  return `/jobs/${encodeURIComponent(name)}`;
+}
+
+function collect(value: string, all: readonly string[]): readonly string[] {
+  return [...all, value];
+}

@@ -1,0 +1,72 @@
+import { messageOf, UserError } from '@understudy/shared/runtime/errors';
+import { version } from '@understudy/shared/runtime/version';
+import { Command, CommanderError } from 'commander';
+import { addAgentCommand } from './commands/agent.ts';
+import { addConfigCommand } from './commands/config.ts';
+import { addHostCommands } from './commands/host.ts';
+import { addJobCommand } from './commands/job.ts';
+import { addLocalCommand } from './commands/local.ts';
+import { addRunCommand } from './commands/run.ts';
+import { addStatusCommand } from './commands/status.ts';
+import { DEFAULT_TIMEOUT } from './context.ts';
+
+/**
+ * The command `understudy`. Light commands load nothing that they do not need: each command imports
+ * its work when it runs. Sets `process.exitCode`; never throws.
+ */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await buildProgram().parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+/** The program with all commands, for `main` and for tests of the help texts. */
+export function buildProgram(): Command {
+  const program = new Command('understudy')
+    .description('An active-passive pair of controllers with agents, fenced in PostgreSQL.')
+    .version(version)
+    .option(
+      '--config <file>',
+      'configuration file (default: UNDERSTUDY_CONFIG, /etc/understudy/understudy.yaml, .understudy here or above)',
+    )
+    .option(
+      '--set <key=value>',
+      'a value on top of file and environment; may be repeated',
+      collect,
+      [],
+    )
+    .option('--timeout <duration>', 'how long to look for the active controller', DEFAULT_TIMEOUT)
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(--help tells more)')
+    .exitOverride();
+  for (const add of [
+    addHostCommands,
+    addAgentCommand,
+    addStatusCommand,
+    addJobCommand,
+    addRunCommand,
+    addConfigCommand,
+    addLocalCommand,
+  ]) {
+    add(program);
+  }
+  return program;
+}
+
+function collect(value: string, all: readonly string[]): readonly string[] {
+  return [...all, value];
+}
+
+function report(error: unknown): number {
+  // Commander has printed its own message already.
+  if (error instanceof CommanderError) return error.exitCode;
+  if (error instanceof UserError) {
+    process.stderr.write(`understudy: ${error.message}\n`);
+    return error.exitCode;
+  }
+  const stack = error instanceof Error ? error.stack : undefined;
+  process.stderr.write(`understudy: ${stack ?? messageOf(error)}\n`);
+  return 1;
+}
