@@ -3,6 +3,7 @@ import type { LeaseRow } from '../lease/port.ts';
 import { observe } from '../suspicion/watch.ts';
 import type { RoleEffect, RoleEvent, RoleOptions, RoleState, Step } from './state.ts';
 import { andThen, learnTerm, only } from './steps.ts';
+import { canActivate } from './view.ts';
 
 type LeaseEvent = Extract<
   RoleEvent,
@@ -95,7 +96,7 @@ function resolveClaim(state: RoleState, row: LeaseRow, options: RoleOptions): St
 }
 
 function takeGrant(state: RoleState, row: LeaseRow, sentAt: number, options: RoleOptions): Step {
-  const unused = whyGrantIsUnusable(state, row);
+  const unused = whyGrantIsUnusable(state, row, options);
   if (unused !== null) {
     const gaveBack = giveBackUnused(notClaiming(state), row);
     const story = { kind: 'grant-not-used', term: row.term, why: unused } as const;
@@ -113,10 +114,11 @@ function takeGrant(state: RoleState, row: LeaseRow, sentAt: number, options: Rol
   ]);
 }
 
-function whyGrantIsUnusable(state: RoleState, row: LeaseRow): string | null {
+function whyGrantIsUnusable(state: RoleState, row: LeaseRow, options: RoleOptions): string | null {
   if (state.phase.name !== 'claiming') return 'it came when no claim was under way';
   if (row.term <= state.boundTerm) return `the word was given for terms up to ${state.boundTerm}`;
   if (state.stopping) return 'this node is stopping';
+  if (!canActivate(state, options)) return `the controller is ${state.controller} by now`;
   return null;
 }
 

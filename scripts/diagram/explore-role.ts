@@ -40,9 +40,9 @@ export function exploreRole(walks: number, stepsPerWalk: number): readonly Trans
     let state = initialRole(now);
     for (let i = 0; i < stepsPerWalk && state.phase.name !== 'stopped'; i++) {
       now += random() < 0.2 ? random() * 1_500 : random() * 100;
-      const event = pick(possibleEvents(state, now, random), random);
+      const event = pick(somePossibleEvents(state, now, random), random);
       const next = stepRole(state, event, now, exploredOptions).state;
-      note(seen, state.phase.name, next.phase.name, event.kind);
+      note(seen, state.phase.name, next.phase.name, causeOf(state, event, next, now));
       state = next;
     }
   }
@@ -54,12 +54,38 @@ export function exploreRole(walks: number, stepsPerWalk: number): readonly Trans
     .sort((a, b) => `${a.from}${a.to}`.localeCompare(`${b.from}${b.to}`));
 }
 
+/** What caused a change of phase: time alone, if time alone would have led to the same phase. */
+function causeOf(before: RoleState, event: RoleEvent, after: RoleState, now: number): string {
+  if (after.phase.name === before.phase.name) return event.kind;
+  const byTime = stepRole(before, { kind: 'tick' }, now, exploredOptions).state;
+  return byTime.phase.name === after.phase.name ? 'tick' : event.kind;
+}
+
 function note(seen: Map<string, Set<string>>, from: PhaseName, to: PhaseName, event: string): void {
   if (from === to) return;
   const key = `${from}>${to}`;
   const events = seen.get(key) ?? new Set();
   events.add(event);
   seen.set(key, events);
+}
+
+/** The events that lead a healthy node on: most steps take one of them, so that walks get far. */
+const LEADING = new Set<RoleEvent['kind']>([
+  'controller-ready',
+  'controller-serving',
+  'claim-granted',
+  'renew-granted',
+  'given-back',
+]);
+
+function somePossibleEvents(
+  state: RoleState,
+  now: number,
+  random: () => number,
+): readonly RoleEvent[] {
+  const possible = possibleEvents(state, now, random);
+  const leading = possible.filter((event) => LEADING.has(event.kind));
+  return leading.length > 0 && random() < 0.8 ? leading : possible;
 }
 
 function possibleEvents(state: RoleState, now: number, random: () => number): readonly RoleEvent[] {
@@ -72,7 +98,7 @@ function possibleEvents(state: RoleState, now: number, random: () => number): re
     { kind: 'heard-term', term: term + 1n },
     { kind: 'testimony', node: 'b', term },
   ];
-  if (random() < 0.03) events.push({ kind: 'stop' });
+  if (random() < 0.1) events.push({ kind: 'stop' });
   if (mayTestify(state, term)) events.push({ kind: 'testified', term });
   if (state.reading) events.push(...readings(state, random));
   return [...events, ...controllerEvents(state), ...answers(state, now)];

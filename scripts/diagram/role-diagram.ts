@@ -6,7 +6,7 @@ const END = '<!-- end of role diagram -->';
 
 /** The role machine as a Mermaid state diagram, from what the machine really does. */
 export function roleDiagram(): string {
-  const lines = exploreRole(3_000, 200).map(
+  const lines = exploreRole(2_000, 150).map(
     ({ from, to, events }) => `    ${from} --> ${to}: ${events.join(', ')}`,
   );
   return ['```mermaid', 'stateDiagram-v2', '    [*] --> watching', ...lines, '```'].join('\n');
