@@ -93,10 +93,10 @@ export class FakeController {
     return await until(() => this.reports.find(isIt), `${this.node} gets a report ${type}`);
   }
 
-  /** The output of a run as the log reports give it, by their offsets. */
-  log(run: string): string {
+  /** The output of a run as the log reports give it, by their offsets, from a byte on. */
+  log(run: string, from = 0): string {
     const bytes: Buffer[] = [];
-    let length = 0;
+    let length = from;
     for (const report of this.reports) {
       if (report.type !== 'log' || report.run !== run) continue;
       const data = Buffer.from(report.data, 'base64');
