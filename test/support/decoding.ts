@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { parseChange, type RowChange } from './decoding/parse.ts';
+import type { StampedChange } from './invariants/store.ts';
+
+/** A change as it was committed. Changes come in commit order, those of one transaction together. */
+export interface Change extends RowChange {
+  /** The transaction, as the database numbers it: in the order of beginning, not of committing. */
+  readonly xid: string;
+}
+
+/** A logical-decoding slot: the one witness of the order in which transactions were committed. */
+export interface Decoding {
+  /** The changes committed since the last reading, or since the slot was made. Aborted ones never appear. */
+  read(): Promise<Change[]>;
+  /** Drops the slot, so that the database need not keep its log for it. */
+  close(): Promise<void>;
+}
+
+/** Makes a slot in a database (`wal_level=logical`). Whatever is committed from now on is seen by it. */
+export async function openDecoding(database: string): Promise<Decoding> {
+  const slot = `test_${randomBytes(8).toString('hex')}`;
+  const client = new pg.Client({ connectionString: database, application_name: 'decoding' });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query("select pg_create_logical_replication_slot($1, 'test_decoding')", [slot]);
+  return {
+    read: async () => {
+      const { rows } = await client.query<{ xid: string; data: string }>(
+        "select xid::text, data from pg_logical_slot_get_changes($1, null, null, 'include-xids', '0')",
+        [slot],
+      );
+      return rows.flatMap(({ xid, data }) => {
+        const change = parseChange(data);
+        return change === null ? [] : [{ xid, ...change }];
+      });
+    },
+    close: async () => {
+      await client.query('select pg_drop_replication_slot($1)', [slot]).catch(() => undefined);
+      await client.end();
+    },
+  };
+}
+
+/** The changes that carry a term, as invariant I1 wants them. The fence is where terms are granted. */
+export function stampedChanges(changes: readonly Change[]): StampedChange[] {
+  return changes.flatMap(({ table, columns }) => {
+    const term = columns['term'];
+    if (term === undefined || term === null) return [];
+    return [{ table, term: BigInt(term), grants: table === 'fence' }];
+  });
+}
