@@ -20,15 +20,22 @@ export interface Decoding {
 /** Makes a slot in a database (`wal_level=logical`). Whatever is committed from now on is seen by it. */
 export async function openDecoding(database: string): Promise<Decoding> {
   const slot = `test_${randomBytes(8).toString('hex')}`;
-  const client = new pg.Client({ connectionString: database, application_name: 'decoding' });
-  client.on('error', () => undefined);
-  await client.connect();
-  await client.query("select pg_create_logical_replication_slot($1, 'test_decoding')", [slot]);
+  // A connection for each step: the slot outlives a restart of the database, a connection does not.
+  const query = async <Row extends pg.QueryResultRow>(text: string): Promise<Row[]> => {
+    const client = new pg.Client({ connectionString: database, application_name: 'decoding' });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return (await client.query<Row>(text, [slot])).rows;
+    } finally {
+      await client.end();
+    }
+  };
+  await query("select pg_create_logical_replication_slot($1, 'test_decoding')");
   return {
     read: async () => {
-      const { rows } = await client.query<{ xid: string; data: string }>(
+      const rows = await query<{ xid: string; data: string }>(
         "select xid::text, data from pg_logical_slot_get_changes($1, null, null, 'include-xids', '0')",
-        [slot],
       );
       return rows.flatMap(({ xid, data }) => {
         const change = parseChange(data);
@@ -36,8 +43,7 @@ export async function openDecoding(database: string): Promise<Decoding> {
       });
     },
     close: async () => {
-      await client.query('select pg_drop_replication_slot($1)', [slot]).catch(() => undefined);
-      await client.end();
+      await query('select pg_drop_replication_slot($1)').catch(() => undefined);
     },
   };
 }

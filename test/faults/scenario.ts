@@ -1,0 +1,165 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Run } from '@understudy/shared/protocol/api';
+import type { ExecutionContext } from 'ava';
+import { controllerUrl } from '../support/cluster/configs.ts';
+import { eventually } from '../support/cluster/eventually.ts';
+import { type Prober, startProber } from '../support/cluster/prober.ts';
+import {
+  type Cluster,
+  type ClusterOptions,
+  makeCluster,
+  type Settled,
+  termOf,
+} from '../support/cluster.ts';
+import { type Decoding, openDecoding } from '../support/decoding.ts';
+import { recoveryFaults, servingFaults } from '../support/invariants/service.ts';
+import { isTerminal } from '../support/invariants/store.ts';
+import { doubleStarts, parseStartLines, unfinished } from '../support/invariants/work.ts';
+import { judgeStore } from './store-history.ts';
+
+/** Runs of these jobs write a start line and then work for as long as the run says. */
+export type TestJob = 'once' | 'again';
+
+/** Bounds are for a busy machine: what is judged is what happens, not how fast. */
+const RUNS_OVER_WITHIN_MS = 120_000;
+
+/**
+ * A pair at work, about to meet a fault: the cluster, a prober that writes to both controllers all the
+ * time, and what is needed to judge the history afterwards.
+ */
+export class Scenario {
+  readonly cluster: Cluster;
+  readonly before: Settled;
+  readonly prober: Prober;
+  readonly #t: ExecutionContext;
+  readonly #store: Decoding;
+  #submitted = 0;
+
+  private constructor(parts: {
+    t: ExecutionContext;
+    cluster: Cluster;
+    before: Settled;
+    store: Decoding;
+  }) {
+    this.#t = parts.t;
+    this.cluster = parts.cluster;
+    this.before = parts.before;
+    this.#store = parts.store;
+    const { client, facts } = parts.cluster;
+    this.prober = startProber(client, facts.hosts.map(controllerUrl));
+    parts.t.teardown(() => this.prober.stop());
+  }
+
+  /** Starts a cluster with its two jobs and waits until everything is in its place. */
+  static async begin(t: ExecutionContext, options: ClusterOptions = {}): Promise<Scenario> {
+    const cluster = await makeCluster(t, {
+      ...options,
+      host: { ...HOST, ...options.host },
+      agent: { ...AGENT, ...options.agent },
+    });
+    const store = await openDecoding(cluster.postgres.url);
+    const before = await cluster.start();
+    const starts = join(cluster.facts.folder, 'starts');
+    for (const [name, delivery] of [
+      ['once', 'at-most-once'],
+      ['again', 'at-least-once'],
+    ] as const) {
+      const script =
+        'echo "$UNDERSTUDY_RUN $UNDERSTUDY_ATTEMPT $$" >> "$STARTS"; exec sleep "$LASTS"';
+      const command = ['sh', '-c', script];
+      const retries = { limit: 5, delayMs: 100 };
+      await cluster.client.putJob({ name, command, delivery, retries, env: { STARTS: starts } });
+    }
+    return new Scenario({ t, cluster, before, store });
+  }
+
+  get starts() {
+    const file = join(this.cluster.facts.folder, 'starts');
+    return parseStartLines(existsSync(file) ? readFileSync(file, 'utf8') : '');
+  }
+
+  /** Submits runs of a job, each of which works for this long; resolves when all are acknowledged. */
+  async submit(job: TestJob, count: number, seconds: number): Promise<Run[]> {
+    const keys = Array.from({ length: count }, () => `${job}-${this.#submitted++}`);
+    const { client } = this.cluster;
+    return await Promise.all(keys.map((key) => client.submit(job, key, { LASTS: `${seconds}` })));
+  }
+
+  /** Ten runs of each kind, short and long, and waits until some of them work. */
+  async submitTwenty(): Promise<void> {
+    await this.submit('once', 10, 1);
+    await this.submit('again', 10, 1);
+    await eventually(() => (this.starts.length > 0 ? true : null), { what: 'a run to start' });
+  }
+
+  /** Waits until these runs have written their start lines. */
+  async started(runs: readonly Run[]): Promise<void> {
+    await eventually(
+      () => {
+        const started = new Set(this.starts.map((line) => line.run));
+        return runs.every((run) => started.has(run.id)) ? true : null;
+      },
+      { what: `${runs.length} runs to start` },
+    );
+  }
+
+  /** Waits until every acknowledged run is over, and gives them. */
+  async runsOver(): Promise<Run[]> {
+    const { client } = this.cluster;
+    return await eventually(
+      async () => {
+        const runs = await Promise.all(client.acknowledged.map((id) => client.run(id)));
+        return runs.every((run) => isTerminal(run.state)) ? runs : null;
+      },
+      { what: 'all runs to be over', withinMs: RUNS_OVER_WITHIN_MS, everyMs: 200 },
+    );
+  }
+
+  /**
+   * After the heal: waits for one active and a ready passive, for a committed write, and for the end
+   * of all runs; then judges the whole history by the invariants.
+   */
+  async judge(healedAt = process.hrtime.bigint()): Promise<{ after: Settled; runs: Run[] }> {
+    const after = await this.cluster.settled();
+    const answered = this.prober.successes.length;
+    await eventually(() => (this.prober.successes.length > answered ? true : null), {
+      what: 'a committed write',
+    });
+    const runs = await this.runsOver();
+    await this.prober.stop();
+    const { client } = this.cluster;
+    const jobs = new Map(runs.map((run) => [run.id, run.job]));
+    const found = [
+      ...(await judgeStore(this.#store)),
+      ...servingFaults(client.answers),
+      ...doubleStarts(this.starts, (run) => jobs.get(run) === 'once'),
+      ...unfinished(client.acknowledged, new Map(runs.map((run) => [run.id, run.state]))),
+      ...recoveryFaults({
+        healedAt,
+        boundMs: RUNS_OVER_WITHIN_MS,
+        successes: this.prober.successes,
+        actives: [after.active.node],
+      }),
+    ];
+    this.#t.deepEqual(found, []);
+    return { after, runs };
+  }
+
+  /** The command `understudy status` tells the truth: its exit code is the documented one. */
+  async statusExits(code: 0 | 1 | 2, asked?: string): Promise<void> {
+    await eventually(
+      async () => ((await this.cluster.command(['status'], asked)).code === code ? true : null),
+      { what: `understudy status to exit with ${code}` },
+    );
+    this.#t.pass();
+  }
+
+  get termBefore(): bigint {
+    return termOf(this.before.activeStatus);
+  }
+}
+
+/** Slow enough for a busy machine to keep up with, fast enough for a test. */
+const HOST = { failover: { target: '4s' }, agents: { beatEvery: '500ms', lostAfter: '22s' } };
+const AGENT = { retry: { every: '200ms', timeout: '250ms', limit: 30 } };

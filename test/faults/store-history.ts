@@ -1,0 +1,53 @@
+import { type Change, type Decoding, stampedChanges } from '../support/decoding.ts';
+import {
+  grantFaults,
+  type LeaseVersion,
+  leaseRowFaults,
+  type RunVersion,
+  runStateFaults,
+  staleChanges,
+} from '../support/invariants/store.ts';
+
+/** Judges all that was committed since the slot was made: I1, I3, I4 and I7. */
+export async function judgeStore(decoding: Decoding): Promise<string[]> {
+  const changes = await decoding.read();
+  const lease = changes.filter(isNewRowOf('lease')).map(leaseVersion);
+  const runs = changes.filter(isNewRowOf('run')).map(runVersion);
+  const granted = lease.filter(({ term }) => term > 0n);
+  // An empty history proves nothing.
+  const seen = granted.length > 0 ? [] : ['no grant was seen in the log of the store'];
+  return [
+    ...seen,
+    ...staleChanges(stampedChanges(changes)),
+    ...grantFaults(granted),
+    ...leaseRowFaults(granted),
+    ...runStateFaults(runs),
+  ];
+}
+
+function isNewRowOf(table: string): (change: Change) => boolean {
+  return (change) => change.table === table && (change.op === 'insert' || change.op === 'update');
+}
+
+function leaseVersion({ columns }: Change): LeaseVersion {
+  return {
+    term: BigInt(columns['term'] ?? 0),
+    node: columns['holder'] ?? '',
+    incarnation: columns['incarnation'] ?? '',
+    renewSeq: BigInt(columns['renew_seq'] ?? 0),
+    released: /^t/.test(columns['released'] ?? ''),
+    expiresAtMs: instantMs(columns['expires_at'] ?? ''),
+    ttlMs: Number(columns['ttl_ms']),
+  };
+}
+
+function runVersion({ columns }: Change): RunVersion {
+  return { run: columns['id'] ?? '', state: columns['state'] ?? '' };
+}
+
+/** The store of the tests writes its times in UTC: `2026-01-31 12:00:00.123456+00`. */
+function instantMs(text: string): number {
+  const ms = Date.parse(text.replace(' ', 'T').replace(/\+00$/, 'Z'));
+  if (Number.isNaN(ms)) throw new Error(`not a time of the store: ${text}`);
+  return ms;
+}

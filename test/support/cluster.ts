@@ -1,0 +1,284 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import type { StatusView } from '@understudy/heartbeat/http/status';
+import { type Postgres, startPostgres } from '@understudy/scripts/postgres/start';
+import type { ExecutionContext } from 'ava';
+import pg from 'pg';
+import { AgentHost } from './cluster/agent-host.ts';
+import { Client } from './cluster/client.ts';
+import {
+  controllerUrl,
+  type HostAddress,
+  heartbeatUrl,
+  type Overrides,
+  type PairFacts,
+  writeAgentConfig,
+  writeHostConfig,
+} from './cluster/configs.ts';
+import { eventually } from './cluster/eventually.ts';
+import { Host } from './cluster/host.ts';
+import { takePorts } from './cluster/ports.ts';
+import { processesMarked, signal } from './cluster/proc.ts';
+import { type CommandResult, lastLines, runCommand } from './cluster/program.ts';
+import { startTcpProxy, type TcpProxy } from './cluster/tcp-proxy.ts';
+
+export interface ClusterOptions {
+  /** Node ids of the controller hosts. Started by `start`, the first one first. */
+  readonly hosts?: readonly string[];
+  readonly agents?: readonly string[];
+  /** Set in every host's configuration, on top of the cluster's own. */
+  readonly host?: Overrides;
+  /** On top of that, by node. */
+  readonly each?: Readonly<Record<string, Overrides>>;
+  readonly agent?: Overrides;
+  /** The heartbeats reach each other over links that can be cut. */
+  readonly cuttable?: boolean;
+}
+
+/** One active, serving, and a passive that could take over, as each of them says of itself. */
+export interface Settled {
+  readonly active: Host;
+  readonly activeStatus: StatusView;
+  readonly passive: Host;
+  readonly passiveStatus: StatusView;
+}
+
+const TOKEN = 'a-token-of-the-tests-0123456789';
+const LOG_LINES = 60;
+
+/**
+ * A real system of real processes for one test: PostgreSQL, controller hosts, agents, each on free
+ * ports of 127.0.0.1 and in one temporary folder. Everything is ended and removed when the test is over,
+ * however it ends; when it failed, the logs are shown.
+ */
+export async function makeCluster(
+  t: ExecutionContext,
+  options: ClusterOptions = {},
+): Promise<Cluster> {
+  const { hosts = ['a', 'b'], agents = ['w1', 'w2'] } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'understudy-'));
+  const pair = `pair-${basename(folder).slice(-6)}`;
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const postgres = await startPostgres({
+    dataDir: join(folder, 'postgres'),
+    settings: { fsync: 'off' },
+  });
+  t.teardown(() => postgres.kill());
+  t.teardown(() => endAll(pair));
+  t.teardown(() => showLogs(t, folder, ['postgres/postgres', ...hosts, ...agents]));
+
+  const ports = await takePorts(3 * hosts.length);
+  const addresses = hosts.map((node, index): HostAddress => {
+    const [heartbeatPort = 0, controllerPort = 0, linkPort = 0] = ports.slice(3 * index);
+    const peerPort = options.cuttable ? linkPort : heartbeatPort;
+    return { node, heartbeatPort, controllerPort, peerPort };
+  });
+  const links = options.cuttable
+    ? await Promise.all(addresses.map((to) => startTcpProxy(to.peerPort, to.heartbeatPort)))
+    : [];
+  t.teardown(() => Promise.all(links.map((link) => link.close())));
+  const facts = { folder, pair, token: TOKEN, database: postgres.url, hosts: addresses };
+  const cluster = new Cluster(facts, postgres, links, options);
+  t.teardown(() => cluster.client.close());
+  for (const agent of agents) cluster.addAgent(agent);
+  const { code, stderr } = await cluster.command(['create'], hosts[0]);
+  if (code !== 0) throw new Error(`understudy create: exit ${code}\n${stderr}`);
+  return cluster;
+}
+
+export class Cluster {
+  readonly facts: PairFacts;
+  readonly postgres: Postgres;
+  /** Between the heartbeats, when the cluster was made with links that can be cut. */
+  readonly peerLinks: readonly TcpProxy[];
+  readonly client: Client;
+  readonly hosts: readonly Host[];
+  readonly agents = new Map<string, AgentHost>();
+  readonly #options: ClusterOptions;
+
+  constructor(
+    facts: PairFacts,
+    postgres: Postgres,
+    peerLinks: readonly TcpProxy[],
+    options: ClusterOptions,
+  ) {
+    this.facts = facts;
+    this.postgres = postgres;
+    this.peerLinks = peerLinks;
+    this.#options = options;
+    this.hosts = facts.hosts.map((address) => this.#makeHost(address));
+    this.client = this.makeClient('client');
+  }
+
+  /** A user of this pair, with a history of its own. */
+  makeClient(name: string, token = this.facts.token): Client {
+    const urls = this.facts.hosts.map(controllerUrl);
+    return new Client({ urls, token, history: join(this.facts.folder, `${name}.ndjson`) });
+  }
+
+  host(node: string): Host {
+    const host = this.hosts.find((each) => each.node === node);
+    if (host === undefined) throw new Error(`there is no host ${node}`);
+    return host;
+  }
+
+  agent(name: string): AgentHost {
+    const agent = this.agents.get(name);
+    if (agent === undefined) throw new Error(`there is no agent ${name}`);
+    return agent;
+  }
+
+  /** Writes the configuration of an agent; `start` of what it returns runs it. */
+  addAgent(name: string, overrides: Overrides = {}): AgentHost {
+    const config = writeAgentConfig(this.facts, name, { ...this.#options.agent, ...overrides });
+    const { environment } = this;
+    const agent = new AgentHost({ agent: name, config, log: this.#log(name), environment });
+    this.agents.set(name, agent);
+    return agent;
+  }
+
+  /** Starts every host and agent, and waits until one is active and another ready to take over. */
+  async start(): Promise<Settled> {
+    for (const host of this.hosts) {
+      host.start();
+      // The one started first becomes active.
+      if (host === this.hosts[0]) await host.until('to be active', isServing);
+    }
+    for (const agent of this.agents.values()) agent.start();
+    const settled = await this.settled();
+    await this.agentsConnected([...this.agents.keys()]);
+    return settled;
+  }
+
+  /** Waits until one host is active and serves, every other is passive, and one of them is ready. */
+  settled(
+    conditions: { readonly active?: string; readonly above?: bigint } = {},
+  ): Promise<Settled> {
+    return eventually(
+      async () => {
+        const found = await this.statuses();
+        const actives = found.filter(([, status]) => status.role === 'active');
+        const [first] = actives;
+        const ready = found.find(([, status]) => status.ready);
+        if (first === undefined || actives.length > 1 || ready === undefined) return null;
+        const [active, activeStatus] = first;
+        if (!isServing(activeStatus)) return null;
+        if (conditions.active !== undefined && active.node !== conditions.active) return null;
+        if (termOf(activeStatus) <= (conditions.above ?? -1n)) return null;
+        const [passive, passiveStatus] = ready;
+        return { active, activeStatus, passive, passiveStatus };
+      },
+      { what: `one active and a ready passive ${JSON.stringify(conditions, plain)}` },
+    );
+  }
+
+  /** Waits until exactly this host is active and serves, whatever the others do. */
+  async activeOn(node: string): Promise<StatusView> {
+    return await this.host(node).until('to be active', isServing);
+  }
+
+  /** What every host that answers says of itself. */
+  async statuses(): Promise<[Host, StatusView][]> {
+    const found = await Promise.all(
+      this.hosts.map(async (host) => [host, await host.status()] as const),
+    );
+    return found.flatMap(([host, status]) => (status === null ? [] : [[host, status]]));
+  }
+
+  /** Waits until the active lists these agents as connected. */
+  async agentsConnected(names: readonly string[]): Promise<void> {
+    await eventually(
+      async () => {
+        const page = (await this.client.request('GET', '/api/v1/agents')) as {
+          items: { id: string; state: string }[];
+        };
+        const connected = page.items.filter(({ state }) => state === 'connected');
+        return names.every((name) => connected.some(({ id }) => id === name)) ? true : null;
+      },
+      { what: `agents ${names.join(', ')} to be connected` },
+    );
+  }
+
+  /** Why this term was granted, as the store has it on record. */
+  async basisOf(term: bigint): Promise<string | null> {
+    const client = new pg.Client({ connectionString: this.postgres.url });
+    await client.connect();
+    try {
+      const found = await client.query<{ basis: string }>(
+        'select basis from understudy.tenure_history where term = $1',
+        [term],
+      );
+      return found.rows[0]?.basis ?? null;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Runs a command of `understudy` with a host's configuration. */
+  command(args: readonly string[], node = this.hosts[0]?.node ?? ''): Promise<CommandResult> {
+    return runCommand([...args, '--config', this.host(node).options.config], this.environment);
+  }
+
+  /** Of every process that this cluster starts; the pair's name in it is what `endAll` looks for. */
+  get environment(): NodeJS.ProcessEnv {
+    const { PATH, HOME } = process.env;
+    return { PATH, HOME, TEST_OF: this.facts.pair };
+  }
+
+  /** A second heartbeat with the id of a host that exists, as a mistake of an operator would start it. */
+  makeTwin(node: string, ports: readonly [number, number]): Host {
+    const [heartbeatPort, controllerPort] = ports;
+    const address = { node, heartbeatPort, controllerPort, peerPort: heartbeatPort };
+    return this.#makeHost(address, `${node}-twin`);
+  }
+
+  #makeHost(address: HostAddress, name = address.node): Host {
+    const facts = { ...this.facts, hosts: this.facts.hosts.filter((h) => h.node !== address.node) };
+    const folder = name === address.node ? facts.folder : mkdtempSync(join(facts.folder, name));
+    const overrides = { ...this.#options.host, ...this.#options.each?.[address.node] };
+    return new Host({
+      node: address.node,
+      heartbeatUrl: heartbeatUrl(address),
+      controllerUrl: controllerUrl(address),
+      config: writeHostConfig({ ...facts, folder }, address, overrides),
+      log: this.#log(name),
+      environment: this.environment,
+    });
+  }
+
+  #log(name: string): string {
+    return join(this.facts.folder, `${name}.log`);
+  }
+}
+
+/** Whether a host is active and its controller serves. */
+export function isServing(status: StatusView): boolean {
+  return status.role === 'active' && status.phase === 'serving' && status.active !== null;
+}
+
+export function termOf(status: StatusView): bigint {
+  return BigInt(status.term ?? '0');
+}
+
+async function endAll(pair: string): Promise<void> {
+  await eventually(
+    () => {
+      const left = processesMarked(pair).filter(({ pid }) => pid !== process.pid);
+      for (const { pid } of left) signal(pid, 'SIGKILL');
+      return left.length === 0 ? true : null;
+    },
+    { what: `the processes of ${pair} to end` },
+  );
+}
+
+function showLogs(t: ExecutionContext, folder: string, names: readonly string[]): void {
+  if (t.passed) return;
+  for (const name of names) {
+    t.log(`--- the end of ${name}.log\n${lastLines(folder, `${name}.log`, LOG_LINES)}`);
+  }
+}
+
+function plain(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
+}

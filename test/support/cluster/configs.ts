@@ -1,0 +1,74 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What the tests set in a configuration on top of the cluster's own; nested like the file. */
+export type Overrides = Readonly<Record<string, unknown>>;
+
+export interface HostAddress {
+  readonly node: string;
+  readonly heartbeatPort: number;
+  readonly controllerPort: number;
+  /** Where the peers reach this heartbeat: a link that a test can cut, or its own port. */
+  readonly peerPort: number;
+}
+
+export interface PairFacts {
+  readonly folder: string;
+  readonly pair: string;
+  readonly token: string;
+  readonly database: string;
+  readonly hosts: readonly HostAddress[];
+}
+
+export const heartbeatUrl = (host: HostAddress) => `http://127.0.0.1:${host.heartbeatPort}`;
+export const controllerUrl = (host: HostAddress) => `http://127.0.0.1:${host.controllerPort}`;
+
+/** Writes a controller host's configuration and gives its path. JSON is YAML. */
+export function writeHostConfig(facts: PairFacts, host: HostAddress, overrides: Overrides): string {
+  return write(facts, host.node, overrides, {
+    pair: facts.pair,
+    node: host.node,
+    database: facts.database,
+    token: facts.token,
+    heartbeat: {
+      listen: `127.0.0.1:${host.heartbeatPort}`,
+      url: heartbeatUrl(host),
+      peers: facts.hosts
+        .filter((other) => other.node !== host.node)
+        .map((other) => `http://127.0.0.1:${other.peerPort}`),
+    },
+    controller: { listen: `127.0.0.1:${host.controllerPort}`, url: controllerUrl(host) },
+    log: { level: 'debug', format: 'text' },
+  });
+}
+
+/** Writes an agent's configuration and gives its path. */
+export function writeAgentConfig(facts: PairFacts, agent: string, overrides: Overrides): string {
+  return write(facts, agent, overrides, {
+    pair: facts.pair,
+    agent,
+    controllers: facts.hosts.map(controllerUrl),
+    token: facts.token,
+    data: join(facts.folder, `${agent}.data`),
+    log: { level: 'debug', format: 'text' },
+  });
+}
+
+function write(facts: PairFacts, name: string, overrides: Overrides, base: Overrides): string {
+  const path = join(facts.folder, `${name}.yaml`);
+  writeFileSync(path, JSON.stringify(merge(base, overrides), null, 2), { mode: 0o600 });
+  return path;
+}
+
+function merge(base: Overrides, over: Overrides): Overrides {
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const below = merged[key];
+    merged[key] = isObject(below) && isObject(value) ? merge(below, value) : value;
+  }
+  return merged;
+}
+
+function isObject(value: unknown): value is Overrides {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
