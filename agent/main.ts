@@ -90,8 +90,8 @@ class AgentLife {
       clock: systemClock,
       random: Math.random,
       log: this.#log,
-      ask: (insist, signal) =>
-        askControllers({ controllers, token, timeoutMs: retry.timeoutMs, insist, signal }),
+      ask: (beyond, signal) =>
+        askControllers({ controllers, token, timeoutMs: retry.timeoutMs, beyond, signal }),
       follow: (target) => this.#worker.follow(target),
       giveUp: (search) => void this.#giveUp(search),
     });

@@ -11,7 +11,7 @@ import { killGroup, readProc, spawnTied } from '@understudy/shared/runtime/child
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Outcome } from '../attempt/attempt.ts';
 import { findProgram } from './find-program.ts';
-import { endMarked, type Marker } from './leftovers.ts';
+import { endMarked, groupMembers, type Marker } from './leftovers.ts';
 
 export interface Execution {
   readonly command: readonly string[];
@@ -52,8 +52,9 @@ export async function execute(execution: Execution): Promise<Executed> {
   const [program = '', ...rest] = execution.command;
   const found = findProgram(program, execution.env['PATH'] ?? '');
   if (found.type === 'missing') return { type: 'not-started', reason: found.reason };
-  const log = openSync(execution.log, 'a', 0o640);
+  let log: number | null = null;
   try {
+    log = openSync(execution.log, 'a', 0o640);
     const child = spawnTied([found.path, ...rest], {
       env: { ...execution.env },
       stdio: ['ignore', log, log],
@@ -61,7 +62,7 @@ export async function execute(execution: Execution): Promise<Executed> {
     await spawned(child);
     return { type: 'running', running: watch(child, log, execution) };
   } catch (error) {
-    closeSync(log);
+    if (log !== null) closeSync(log);
     return { type: 'not-started', reason: messageOf(error) };
   }
 }
@@ -131,9 +132,10 @@ const shortMs = 2_000;
  * is read only as far as needed: descendants have higher pids, unless the numbers have wrapped around.
  */
 function endLeftovers(pid: number, marker: Marker, lastedMs: number): number {
-  const inGroup = killGroup(pid, 'SIGKILL') ? 1 : 0;
+  const ended = new Set(killGroup(pid, 0) ? groupMembers(pid) : []);
+  if (ended.size > 0) killGroup(pid, 'SIGKILL');
   const lastPid = Number(readProc('/proc/loadavg')?.trim().split(' ').at(-1) ?? 0);
   const onlyYounger = lastedMs < shortMs && lastPid >= pid;
-  const marked = endMarked(marker, onlyYounger ? pid : 0);
-  return Math.max(inGroup, marked);
+  for (const marked of endMarked(marker, onlyYounger ? pid : 0)) ended.add(marked);
+  return ended.size;
 }

@@ -13,9 +13,9 @@ export interface Marker {
 
 /**
  * Ends what carries the marker, again until nothing is left, because a process may fork between the
- * look and the kill. This process and its ancestors are spared. Returns how many were ended.
+ * look and the kill. This process and its ancestors are spared. Returns the pids that were ended.
  */
-export function endMarked(marker: Marker, abovePid = 0): number {
+export function endMarked(marker: Marker, abovePid = 0): ReadonlySet<number> {
   const ended = new Set<number>();
   for (let look = 0; look < 20; look += 1) {
     const found = findMarked(marker, abovePid);
@@ -24,7 +24,7 @@ export function endMarked(marker: Marker, abovePid = 0): number {
       if (kill(pid)) ended.add(pid);
     }
   }
-  return ended.size;
+  return ended;
 }
 
 function findMarked(marker: Marker, abovePid: number): number[] {
@@ -37,6 +37,17 @@ function findMarked(marker: Marker, abovePid: number): number[] {
     if (environment !== null && carries(environment, marker)) found.push(pid);
   }
   return found;
+}
+
+/** Who is in a process group and still lives. */
+export function groupMembers(pgid: number): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      if (!Number.isInteger(pid)) return false;
+      const [state, , group] = statOf(pid);
+      return group === String(pgid) && state !== 'Z' && state !== 'X';
+    });
 }
 
 /** Whether the text of /proc/PID/environ has all that the marker asks for. */
@@ -57,11 +68,15 @@ function ancestors(): Set<number> {
   let pid = process.ppid;
   while (pid > 0 && !spared.has(pid)) {
     spared.add(pid);
-    const stat = readProc(`/proc/${pid}/stat`);
-    if (stat === null) break;
-    pid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    pid = Number(statOf(pid)[1] ?? 0);
   }
   return spared;
+}
+
+/** State, parent, process group and so on; nothing when the process is gone. */
+function statOf(pid: number): string[] {
+  const stat = readProc(`/proc/${pid}/stat`);
+  return stat === null ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function kill(pid: number): boolean {

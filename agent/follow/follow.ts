@@ -49,8 +49,11 @@ export type FollowEvent =
   | { readonly type: 'heard'; readonly term: Term };
 
 export type FollowEffect =
-  /** Ask all controllers once; `insist`: again and again within the round, a new active is near. */
-  | { readonly type: 'ask'; readonly insist: boolean }
+  /**
+   * Ask all controllers once. With `beyond`, again and again within the round until one serves a higher
+   * term than that: the controller of that term has announced that the next one is near.
+   */
+  | { readonly type: 'ask'; readonly beyond: Term | null }
   | { readonly type: 'wake'; readonly atMs: number }
   | { readonly type: 'follow'; readonly target: Target }
   | { readonly type: 'give-up'; readonly search: Search }
@@ -78,7 +81,7 @@ export function beginFollow(highest: Term, now: number): FollowStep {
   const search = { sinceMs: now, reason: 'just started', rounds: 1, roundAtMs: now, found: '' };
   return {
     state: { phase: 'asking', highest, last: null, search },
-    effects: [{ type: 'ask', insist: false }],
+    effects: [{ type: 'ask', beyond: null }],
   };
 }
 
@@ -129,7 +132,7 @@ function woken(state: FollowState, now: number): FollowStep {
   const search = { ...state.search, rounds: state.search.rounds + 1, roundAtMs: now };
   return {
     state: { phase: 'asking', highest: state.highest, last: state.last, search },
-    effects: [{ type: 'ask', insist: false }],
+    effects: [{ type: 'ask', beyond: null }],
   };
 }
 
@@ -164,7 +167,7 @@ function lost(
   if (calm || event.leaving) {
     return {
       state: { phase: 'asking', highest, last, search },
-      effects: [tell, { type: 'ask', insist: event.leaving }],
+      effects: [tell, { type: 'ask', beyond: event.leaving ? target.term : null }],
     };
   }
   const wakeAtMs = nextRoundAt(joinedAtMs, event.jitter, options);

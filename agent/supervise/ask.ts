@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseTerm } from '@understudy/shared/kernel/term';
+import { parseTerm, type Term } from '@understudy/shared/kernel/term';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import axios from 'axios';
 import type { Answer } from '../follow/choose.ts';
@@ -8,8 +8,8 @@ export interface AskOptions {
   readonly controllers: readonly string[];
   readonly token: string;
   readonly timeoutMs: number;
-  /** Ask those that are not ready again and again until the time is over. */
-  readonly insist: boolean;
+  /** Ask again and again until the time is over or a higher term than this is served. */
+  readonly beyond: Term | null;
   readonly signal: AbortSignal;
 }
 
@@ -28,26 +28,36 @@ export async function askControllers(options: AskOptions): Promise<Answer[]> {
   const enough = new AbortController();
   const signal = AbortSignal.any([options.signal, enough.signal]);
   const asked = options.controllers.map(async (url) => {
-    const answer = await (options.insist ? askInsistently : askOnce)(url, { ...options, signal });
-    if (answer.type === 'ready') setTimeout(() => enough.abort(), othersMs).unref();
+    if (options.beyond === null) {
+      const answer = await askOnce(url, { ...options, signal });
+      if (answer.type === 'ready') setTimeout(() => enough.abort(), othersMs).unref();
+      return answer;
+    }
+    const answer = await askInsistently(url, options.beyond, { ...options, signal });
+    if (isBeyond(answer, options.beyond)) enough.abort();
     return answer;
   });
   return await Promise.all(asked);
 }
 
-async function askInsistently(url: string, options: AskOptions): Promise<Answer> {
+/** The controller that is leaving may still call itself ready: it counts only when the time is over. */
+async function askInsistently(url: string, beyond: Term, options: AskOptions): Promise<Answer> {
   const deadline = AbortSignal.timeout(options.timeoutMs);
   for (;;) {
     const answer = await askOnce(url, options);
-    if (answer.type === 'ready' || deadline.aborted || options.signal.aborted) return answer;
+    if (isBeyond(answer, beyond) || deadline.aborted || options.signal.aborted) return answer;
     await pause(insistEveryMs);
   }
+}
+
+function isBeyond(answer: Answer, beyond: Term): boolean {
+  return answer.type === 'ready' && answer.target.term > beyond;
 }
 
 /** Asks one controller. */
 export async function askOnce(
   url: string,
-  options: Omit<AskOptions, 'controllers' | 'insist'>,
+  options: Omit<AskOptions, 'controllers' | 'beyond'>,
 ): Promise<Answer> {
   // A time limit of axios does not cover the connection; this one covers all of it.
   const deadline = AbortSignal.timeout(options.timeoutMs);

@@ -20,7 +20,7 @@ export interface FollowerOptions extends FollowOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  readonly ask: (insist: boolean, signal: AbortSignal) => Promise<Answer[]>;
+  readonly ask: (beyond: Term | null, signal: AbortSignal) => Promise<Answer[]>;
   readonly follow: (target: Target) => void;
   readonly giveUp: (search: Search) => void;
 }
@@ -74,7 +74,7 @@ export class Follower {
     const { clock, follow, giveUp } = this.#options;
     switch (effect.type) {
       case 'ask':
-        void this.#ask(effect.insist);
+        void this.#ask(effect.beyond);
         return;
       case 'wake': {
         const waitMs = Math.max(0, Math.ceil(effect.atMs - clock.monotonicMs()));
@@ -104,8 +104,8 @@ export class Follower {
     }
   }
 
-  async #ask(insist: boolean): Promise<void> {
-    const answers = await this.#options.ask(insist, this.#closed.signal);
+  async #ask(beyond: Term | null): Promise<void> {
+    const answers = await this.#options.ask(beyond, this.#closed.signal);
     this.#step({ type: 'answered', answers, jitter: this.#options.random() });
   }
 }

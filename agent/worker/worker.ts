@@ -26,7 +26,7 @@ export interface WorkerPorts {
 export async function openWorker(config: WorkerConfig, ports: WorkerPorts): Promise<Worker> {
   const folder = openDataFolder(config.data);
   const ownerPrefix = `${config.pair}/${config.agent}/`;
-  const ended = endMarked({ owner: ownerPrefix, data: folder.path });
+  const ended = endMarked({ owner: ownerPrefix, data: folder.path }).size;
   const wallMinusMonotonicMs = ports.wallMs() - ports.nowMs();
   const ledger = await openLedger(folder, { boot: bootId(), wallMinusMonotonicMs });
   const { nowMs, random, onFault } = ports;

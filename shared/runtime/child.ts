@@ -29,8 +29,8 @@ export function endIfOrphaned(): void {
   if (parent !== undefined && process.ppid !== Number(parent)) process.exit(1);
 }
 
-/** Sends a signal to a whole process group. False when there is no such group any more. */
-export function killGroup(pgid: number, signal: NodeJS.Signals): boolean {
+/** Sends a signal to a whole process group, 0 only looks. False when there is no such group any more. */
+export function killGroup(pgid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(-pgid, signal);
     return true;

@@ -23,6 +23,7 @@ export class FakeController {
   readonly #streams = new Set<ServerResponse>();
   readonly #beats: NodeJS.Timeout;
   readonly node: string;
+  port = 0;
   readonly registers: Register[] = [];
   readonly reports: Report[] = [];
   term: bigint;
@@ -51,11 +52,8 @@ export class FakeController {
     const fake = new FakeController(options);
     fake.#server.listen(options.port ?? 0, '127.0.0.1');
     await once(fake.#server, 'listening');
+    fake.port = (fake.#server.address() as AddressInfo).port;
     return fake;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
   }
 
   get url(): string {

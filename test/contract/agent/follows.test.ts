@@ -76,7 +76,6 @@ test('a controller that leaves sends the agent to the next one at once', async (
   const retry = { everyMs: 60_000, timeoutMs: 20_000, limit: 5 };
   new AgentProcess(t, { controllers: [a.url, url], retry });
   await a.untilFollowed();
-  a.token = 'closed';
   a.order({ type: 'leave', term: '1', next: url });
   await until(() => a.streams === 0, 'the agent has left a');
   const next = await FakeController.open({ node: 'b', term: 2n, port });

@@ -53,7 +53,7 @@ test('a lost controller is looked for at once', (t) => {
 
 test('a controller that leaves is followed by insistent questions', (t) => {
   const { effects } = walk([...following, [lost(true), 21]]);
-  t.deepEqual(effects.at(-1), { type: 'ask', insist: true });
+  t.deepEqual(effects.at(-1), { type: 'ask', beyond: 5n });
 });
 
 test('a controller that drops us at once is not asked without a pause', (t) => {
