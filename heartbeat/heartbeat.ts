@@ -33,7 +33,7 @@ export interface HeartbeatOptions {
   readonly log: Log;
 }
 
-const EXCHANGE_EVERY_MS = 500;
+const EXCHANGE_EVERY_MS = 1_000;
 const SIGN_OF_LIFE_EVERY_MS = 2_000;
 const HOOK_TIMEOUT_MS = 10_000;
 const END_PREDECESSORS_WITHIN_MS = 5_000;

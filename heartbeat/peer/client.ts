@@ -163,7 +163,10 @@ class PeerLink {
 
   #heard(state: PeerState): void {
     if (this.view.error !== null) {
-      this.#options.log.info('the peer answers', { peer: this.view.url, node: state.node });
+      this.#options.log.info('the peer answers', {
+        peer: state.node,
+        url: this.view.url,
+      });
     }
     const heardAt = this.#options.clock.monotonicMs();
     this.view = { url: this.view.url, state, heardAt, error: null };

@@ -56,14 +56,19 @@ export function watchHealth(options: HealthOptions): { stop(): void } {
     return port;
   };
 
-  const plan = (): void => {
+  /** The interval is counted from start to start: after a check that timed out the next one comes at once. */
+  const plan = (spentMs: number): void => {
     if (stopped) return;
     const factor = options.servingTerm() === null ? WARM_FACTOR : 1;
-    timer = setTimeout(() => {
-      void round().finally(plan);
-    }, config.everyMs * factor);
+    timer = setTimeout(
+      () => {
+        const startedAt = performance.now();
+        void round().finally(() => plan(performance.now() - startedAt));
+      },
+      Math.max(0, config.everyMs * factor - spentMs),
+    );
   };
-  plan();
+  plan(0);
   return {
     stop: () => {
       stopped = true;
