@@ -146,6 +146,7 @@ class AgentLife {
     });
     this.#follower.close();
     await this.#worker.finish(running);
+    if (this.#stopping) return;
     this.#log.info('the agent ends, it has no controller');
     this.#end(exitCodes.gaveUp);
   }

@@ -52,8 +52,9 @@ async function addAttempt(
   budget: number,
   source: BatchSource,
 ): Promise<number> {
-  const due = dueOf(attempt, source.runner.written(attemptId(attempt)));
-  if (due === null) return 0;
+  const id = attemptId(attempt);
+  const due = dueOf(attempt, source.runner.written(id));
+  if (due === null || source.runner.isUnwanted(id)) return 0;
   if (due.start !== null) items.push(startItem(attempt, due.start, source.nowMs()));
   let from = due.log?.from ?? 0;
   const to = due.log?.to ?? 0;

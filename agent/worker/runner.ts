@@ -40,6 +40,11 @@ export class Runner {
     return this.#running.get(id)?.written() ?? 0;
   }
 
+  /** Whether the controller has said that it does not want to hear of this attempt. */
+  isUnwanted(id: string): boolean {
+    return this.#unwanted.has(id);
+  }
+
   /** Starts an attempt: into the journal first, then the process. */
   start(order: Extract<Order, { type: 'start' }>): void {
     this.#start(order).catch(this.#options.onFault);

@@ -31,6 +31,12 @@ export class FakeController {
   /** Answers of these routes, when they are not to be the usual ones. */
   registerStatus = 200;
   reportsStatus = 200;
+  /** Batches that were not taken. */
+  refusedBatches = 0;
+  /** Acknowledges no more than this of a batch. */
+  takesAtMost = Number.POSITIVE_INFINITY;
+  /** A batch with a report about this run is invalid. */
+  poison = '';
   unwanted: { run: string; attempt: number }[] = [];
   beats = true;
 
@@ -144,8 +150,13 @@ export class FakeController {
   }
 
   #takeReports(response: ServerResponse, body: unknown): void {
-    if (this.reportsStatus !== 200) return answer(response, this.reportsStatus, {});
-    const { reports } = reportsSchema.parse(body);
+    const { reports: sent } = reportsSchema.parse(body);
+    const poisoned = sent.some(({ report }) => report.run === this.poison);
+    if (this.reportsStatus !== 200 || poisoned) {
+      this.refusedBatches += 1;
+      return answer(response, poisoned ? 400 : this.reportsStatus, {});
+    }
+    const reports = sent.slice(0, this.takesAtMost);
     this.reports.push(...reports.map(({ report }) => report));
     answer(response, 200, {
       term: String(this.term),
