@@ -24,6 +24,8 @@ const SEARCH_EVERY_MS = 10;
 const DEFAULT_WAIT_MS = 10_000;
 /** On loopback a connection is made or refused at once; a full queue is neither. */
 const CONNECT_TIMEOUT_MS = 1_000;
+/** A client that reads nothing for so long does not get the rest. */
+const LAST_WORDS_MS = 5_000;
 
 /**
  * One address for users: forwards each TCP connection to the controller whose port is open. Stands in
@@ -55,27 +57,23 @@ export async function startFront(options: FrontOptions): Promise<Front> {
 }
 
 async function forward(client: Socket, finder: UpstreamFinder, deadline: number): Promise<void> {
-  while (!client.destroyed && performance.now() < deadline) {
-    const upstream = await finder.connect(deadline);
-    if (upstream === null) break;
-    if (client.destroyed) upstream.destroy();
-    else join(client, upstream);
-    return;
-  }
-  client.destroy();
+  const upstream = await finder.connect(deadline);
+  if (upstream === null) client.destroy();
+  else if (client.destroyed) upstream.destroy();
+  else join(client, upstream);
 }
 
 /** Lets bytes flow both ways, as fast as the slower side takes them. The end of one side ends the other. */
 function join(client: Socket, upstream: Socket): void {
-  for (const [from, to] of [
-    [client, upstream],
-    [upstream, client],
-  ] as const) {
-    from.on('error', () => to.destroy());
-    // What was received before the end is still delivered.
-    from.on('close', (hadError) => (hadError ? to.destroy() : to.destroySoon()));
-    from.pipe(to);
-  }
+  client.on('close', () => upstream.destroy());
+  upstream.on('error', () => client.destroy());
+  upstream.on('close', () => {
+    // What the controller said before its end is still delivered, but not waited for without limit.
+    client.setTimeout(LAST_WORDS_MS, () => client.destroy());
+    client.destroySoon();
+  });
+  client.pipe(upstream);
+  upstream.pipe(client);
 }
 
 /** Knows which port was open last; while none is, all waiting connections share one search. */
