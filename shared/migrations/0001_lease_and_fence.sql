@@ -247,6 +247,10 @@ begin
   if not found then
     perform refuse_unprepared(held.pair);
   end if;
+  -- A grant that a crash of the server undoes could be given to somebody else with the same term.
+  if current_setting('synchronous_commit') = 'off' then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
   -- The timeline in the high bits: a replica promoted without the last grants gives none of them again.
   granted_term := greatest(
     held.term, fence_term, highest_term, (now_timeline - 1)::bigint << 40,

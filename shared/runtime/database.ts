@@ -87,7 +87,9 @@ function open(url: DatabaseUrl, server: Server, options: DatabaseOptions): Candi
   const socket = new Socket();
   const client = new pg.Client({ ...clientConfig(url, server, options), stream: () => socket });
   let reason: string | null = null;
-  client.on('error', () => undefined);
+  client.on('error', (error) => {
+    reason ??= error.message;
+  });
   const destroy = (why = 'closed') => {
     reason ??= why;
     socket.destroy();
@@ -98,8 +100,8 @@ function open(url: DatabaseUrl, server: Server, options: DatabaseOptions): Candi
       await requireWritable(client);
       return { client, server: server.name, destroy: () => destroy() };
     } catch (error) {
-      destroy();
-      throw new Error(`${server.name}: ${reason === 'closed' ? messageOf(error) : reason}`);
+      destroy(messageOf(error));
+      throw new Error(`${server.name}: ${reason}`);
     }
   };
   return { client, server: server.name, destroy, connected: connect() };

@@ -74,8 +74,8 @@ test('F54: An adapter whose connections were cut goes on with new ones', async (
   const { term } = await grantTo('a', a);
   const client = await opened.connect();
   await client.query(
-    'select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1',
-    ['understudy heartbeat a'],
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where application_name = 'understudy heartbeat a' and datname = current_database()`,
   );
   await eventually(
     async () => {

@@ -26,7 +26,8 @@ export function serverFor(
   let count = 0;
   const folder = mkdtempSync(join(tmpdir(), 'understudy-lease-'));
   test.before(async () => {
-    const settings = { fsync: 'off', ...options.settings };
+    // The tests of a file run at once, each with many connections.
+    const settings = { fsync: 'off', max_connections: '400', ...options.settings };
     server = await startPostgres({ ...options, dataDir: join(folder, 'postgres'), settings });
   });
   test.after.always(async () => {
@@ -99,8 +100,8 @@ export class Store {
   }
 
   /** A client as the controller has it, with the schema as its search path. */
-  async connect(): Promise<pg.Client> {
-    const url = parseDatabaseUrl(this.database);
+  async connect(port = this.server.port): Promise<pg.Client> {
+    const url = parseDatabaseUrl(this.through(port));
     const [server] = url.servers;
     if (server === undefined) throw new Error('the URL has no server');
     const options = { schema: SCHEMA, applicationName: 'test' };
