@@ -1,6 +1,6 @@
 import { isAlive, processId } from '@understudy/shared/runtime/child';
 import test from 'ava';
-import { eventually } from '../support/cluster/eventually.ts';
+import { eventually, faultLasts } from '../support/cluster/eventually.ts';
 import { signal } from '../support/cluster/proc.ts';
 import { isServing, termOf } from '../support/cluster.ts';
 import { Scenario } from './scenario.ts';
@@ -40,6 +40,7 @@ test('F6: a controller that hangs for a moment stays active', async (t) => {
   const { before, termBefore } = scenario;
   const pid = await before.active.controllerPid();
   signal(pid, 'SIGSTOP');
+  await faultLasts(500);
   const answered = scenario.prober.successes.length;
   signal(pid, 'SIGCONT');
   await eventually(() => (scenario.prober.successes.length > answered + 3 ? true : null), {

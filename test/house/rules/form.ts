@@ -5,7 +5,7 @@ import { lineAt, type SourceFile } from '../source.ts';
 export const MAX_LINES = 400;
 
 // Written with classes, so that this file does not find itself.
-const LEFTOVER = /\b(?:t[o]do|fi[x]me|x[x]x|ha[c]k)\b/gi;
+const LEFTOVER = /\b(?:[Tt][Oo][Dd][Oo]|[Ff][Ii][Xx][Mm][Ee]|X[X]X|HA[C]K)\b/g;
 const SKIPPED_TEST = /\btest(?:\.\w+)*\.(?:skip|only|t[o]do|failing)\b/g;
 const CONSOLE = /\bconsole\s*\.\s*\w+/g;
 const DEFAULT_EXPORT = /\bexport\s+default\b|\bas\s+default\b/g;

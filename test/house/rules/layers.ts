@@ -22,11 +22,13 @@ const adapterFolders = [
   'heartbeat/peer',
   'heartbeat/http',
   'heartbeat/supervise',
+  'heartbeat/guard',
   'controller/store',
   'controller/http',
   'controller/stream',
   'controller/console',
   'agent/worker',
+  'agent/supervise',
   'scripts',
   'test',
 ] as const;

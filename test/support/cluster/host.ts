@@ -77,9 +77,9 @@ export class Host {
     return await this.heartbeat.ended;
   }
 
-  /** Sends a signal to the heartbeat and to its controller, as when the whole host freezes. */
+  /** Signals the heartbeat and all of its controller's group, as when the whole host freezes. */
   signalAll(name: NodeJS.Signals, controllerPid: number): void {
     signal(this.heartbeat.pid, name);
-    signal(controllerPid, name);
+    signal(-controllerPid, name);
   }
 }
