@@ -36,7 +36,7 @@ const maxChunkBytes = 128 * 1024;
  */
 export async function nextBatch(source: BatchSource, turn: number): Promise<Item[]> {
   const items: Item[] = source.ledger.refusals().slice(0, maxItems).map(refusalItem);
-  const attempts = source.ledger.unsettled();
+  const attempts = source.ledger.reportable();
   let budget = maxLogBytes;
   for (let index = 0; index < attempts.length; index += 1) {
     if (items.length >= maxItems || budget <= 0) break;

@@ -51,6 +51,8 @@ export class Ledger {
   readonly #attempts: Map<string, Attempt>;
   readonly #refused = new Map<string, Refused>();
   readonly #unsettled: Set<string>;
+  /** Attempts whose end is on its way to the disk. */
+  readonly #ending = new Set<string>();
   #highest: Term;
   #raising: Promise<void> = Promise.resolve();
   #open = 0;
@@ -80,6 +82,11 @@ export class Ledger {
     return this.#open;
   }
 
+  /** Whether nothing runs, and all ends are on disk. */
+  get idle(): boolean {
+    return this.#open === 0 && this.#ending.size === 0;
+  }
+
   get(id: string): Attempt | undefined {
     return this.#attempts.get(id);
   }
@@ -87,6 +94,14 @@ export class Ledger {
   /** Attempts that a controller has yet to hear about, or that still run. */
   unsettled(): Attempt[] {
     return [...this.#unsettled].flatMap((id) => this.#attempts.get(id) ?? []);
+  }
+
+  /**
+   * Unsettled attempts whose state may be told: an end only once it is on disk, or the next life of
+   * this agent could tell another.
+   */
+  reportable(): Attempt[] {
+    return this.unsettled().filter((attempt) => !this.#ending.has(attemptId(attempt)));
   }
 
   /** Refusals that a controller has yet to hear about. */
@@ -132,9 +147,13 @@ export class Ledger {
     event: Exclude<AttemptEvent, { type: 'journalled' }>,
   ): Promise<void> {
     const { run, attempt } = key;
-    this.#step(attemptId(key), event);
+    const id = attemptId(key);
+    const isEnd = event.type === 'ended';
+    this.#step(id, event);
+    if (isEnd) this.#ending.add(id);
     if (event.type === 'end-acknowledged') this.#trim();
-    await this.#journal.append([{ t: 'event', run, attempt, event }], event.type === 'ended');
+    await this.#journal.append([{ t: 'event', run, attempt, event }], isEnd);
+    if (isEnd) this.#ending.delete(id);
     await this.#compactWhenDue();
   }
 

@@ -74,9 +74,9 @@ export class Runner {
     this.end(key, { outcome: 'lost', reason: 'the controller does not want it any more' });
   }
 
-  /** Resolves when no attempt is open. */
+  /** Resolves when no attempt is open and all ends are on disk. */
   whenIdle(): Promise<void> {
-    if (this.#options.ledger.open === 0) return Promise.resolve();
+    if (this.#options.ledger.idle) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -123,7 +123,7 @@ export class Runner {
     await ledger.record(key, { type: 'ended', end: { ...ended, logBytes, atMs: nowMs() } });
     if (this.#unwanted.delete(id)) await this.#forget(key);
     onNews();
-    if (ledger.open > 0) return;
+    if (!ledger.idle) return;
     const idle = this.#idle;
     this.#idle = [];
     for (const resolve of idle) resolve();
