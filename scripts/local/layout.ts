@@ -32,36 +32,63 @@ export interface Layout {
   readonly workers: readonly WorkerLayout[];
 }
 
-/** With the default base 7300: front 7300, controllers 7301 and 7302, heartbeats 7401 and 7402, PostgreSQL 7432. */
-export function layOut(folder: string, portBase: number, agents: number): Layout {
+/** Without a base: the ports that the documents name. With one: the six ports from there on. */
+export function layOut(folder: string, portBase: number | null, agents: number): Layout {
   const logs = join(folder, 'logs');
+  const ports = portBase === null ? documentedPorts : portsFrom(portBase);
   return {
     folder,
     logs,
     tokenFile: join(folder, 'token'),
     samplesFile: join(folder, 'samples-applied'),
     postgresData: join(folder, 'postgres'),
-    postgresPort: portBase + 132,
-    frontPort: portBase,
-    frontUrl: urlOf(portBase),
-    hosts: ['a', 'b'].map((node, index) => {
-      const controllerPort = portBase + 1 + index;
-      const heartbeatPort = portBase + 101 + index;
-      return {
-        node,
-        file: join(folder, `${node}.yaml`),
-        log: join(logs, `${node}.log`),
-        heartbeatPort,
-        controllerPort,
-        heartbeatUrl: urlOf(heartbeatPort),
-        controllerUrl: urlOf(controllerPort),
-      };
-    }),
+    postgresPort: ports.postgres,
+    frontPort: ports.front,
+    frontUrl: urlOf(ports.front),
+    hosts: ports.hosts.map(({ node, controllerPort, heartbeatPort }) => ({
+      node,
+      file: join(folder, `${node}.yaml`),
+      log: join(logs, `${node}.log`),
+      heartbeatPort,
+      controllerPort,
+      heartbeatUrl: urlOf(heartbeatPort),
+      controllerUrl: urlOf(controllerPort),
+    })),
     workers: Array.from({ length: agents }, (_, index) => {
       const agent = `w${index + 1}`;
       const data = join(folder, 'agents', agent);
       return { agent, file: join(folder, `${agent}.yaml`), log: join(logs, `${agent}.log`), data };
     }),
+  };
+}
+
+interface Ports {
+  readonly front: number;
+  readonly hosts: readonly {
+    readonly node: string;
+    readonly controllerPort: number;
+    readonly heartbeatPort: number;
+  }[];
+  readonly postgres: number;
+}
+
+const documentedPorts: Ports = {
+  front: 7300,
+  hosts: [
+    { node: 'a', controllerPort: 7301, heartbeatPort: 7401 },
+    { node: 'b', controllerPort: 7302, heartbeatPort: 7402 },
+  ],
+  postgres: 7432,
+};
+
+function portsFrom(base: number): Ports {
+  return {
+    front: base,
+    hosts: [
+      { node: 'a', controllerPort: base + 1, heartbeatPort: base + 3 },
+      { node: 'b', controllerPort: base + 2, heartbeatPort: base + 4 },
+    ],
+    postgres: base + 5,
   };
 }
 

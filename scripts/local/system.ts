@@ -13,7 +13,8 @@ import { type HostLayout, type Layout, layOut, portsOf, type WorkerLayout } from
 export interface LocalOptions {
   /** Holds everything: database, configuration, logs, token. */
   readonly data: string;
-  readonly portBase: number;
+  /** Null: the documented ports, 7300 and so on. Else six ports from here on. */
+  readonly portBase: number | null;
   readonly agents: number;
   readonly onEnd?: (end: ProcessEnd) => void;
 }

@@ -34,8 +34,9 @@ const PROBE_TIMEOUT_MS = 1_000;
 export async function watchMoves({ host, port, signal, onMove }: WatchOptions): Promise<void> {
   let last: Answerer | null = null;
   let downSince: number | null = null;
+  // A question that hung was asked before the connection broke, and is known to have failed after it.
   const noteDown = (at: number) => {
-    downSince ??= at;
+    downSince = Math.min(at, downSince ?? at);
   };
   let idle = holdConnection(host, port, signal, noteDown);
   while (!signal.aborted) {

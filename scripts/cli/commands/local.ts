@@ -17,14 +17,15 @@ export function addLocalCommand(program: Command): void {
     .option('--data <folder>', 'where everything is kept', '.understudy')
     .option(
       '--port-base <port>',
-      'front at this port, controllers and heartbeats above it (default: 7300)',
+      'use six ports from this one on; the front is the first (default: 7300, 7301, 7302, 7401, 7402, 7432)',
     )
     .option('--agents <count>', 'so many worker hosts', '2')
     .action(async (options: LocalOptions) => {
       const { runLocal } = await import('../../local/main.ts');
       const code = await runLocal({
         data: options.data,
-        portBase: whole('--port-base', options.portBase ?? '7300', 1, 65_000),
+        portBase:
+          options.portBase === undefined ? null : whole('--port-base', options.portBase, 1, 65_530),
         agents: whole('--agents', options.agents, 0, 20),
       });
       process.exit(code);

@@ -3,7 +3,11 @@ import { loadControllerHostConfig } from '@understudy/shared/runtime/config/load
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Command } from 'commander';
 import { makeApiClient } from '../client/api-client.ts';
-import { askHeartbeat, type StatusAnswer } from '../client/heartbeat-status.ts';
+import {
+  askHeartbeat,
+  type HeartbeatStatus,
+  type StatusAnswer,
+} from '../client/heartbeat-status.ts';
 import { sourcesFor } from '../context.ts';
 import { print, printJson, showTerm, table } from '../output.ts';
 import { judgePair } from '../pair-verdict.ts';
@@ -71,8 +75,14 @@ function nodeTable(answers: readonly StatusAnswer[]): string {
         ? `${Math.round(status.leaseRemainingMs)} ms`
         : '-',
       pid === null || pid === undefined ? state : `${state}, pid ${pid}`,
-      status.ready ? ['ready', ...notes].join('; ') : ['not ready', ...notes].join('; '),
+      [readiness(status), ...notes].join('; '),
     ];
   });
   return table(['NODE', 'ROLE', 'PHASE', 'TERM', 'LEASE LEFT', 'CONTROLLER', 'READY'], rows);
+}
+
+/** An active node takes nothing over, so it is neither ready nor not ready. */
+function readiness({ role, ready }: HeartbeatStatus): string {
+  if (role === 'active') return '-';
+  return ready ? 'ready' : 'not ready';
 }
