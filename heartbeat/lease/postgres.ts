@@ -29,6 +29,7 @@ export interface PostgresLease extends LeaseStore {
 }
 
 const DEFAULT_CLAIM_TIMEOUT_MS = 2_300;
+const MIN_CONNECT_TIMEOUT_MS = 500;
 
 /**
  * The lease in PostgreSQL, by the functions of `0001_lease_and_fence.sql`: one round trip each.
@@ -51,7 +52,8 @@ export function makePostgresLease(options: PostgresLeaseOptions): PostgresLease 
       database: options.database,
       schema: options.schema,
       applicationName: `understudy heartbeat ${holder.node}`,
-      connectTimeoutMs: callTimeoutMs,
+      // Longer than a call: connecting takes several round trips. Not long, for a dark link may heal.
+      connectTimeoutMs: Math.max(2 * callTimeoutMs, MIN_CONNECT_TIMEOUT_MS),
       statementTimeoutMs: Math.max(callTimeoutMs, claimTimeoutMs),
     });
   const connectWithHints = async (): Promise<Connection> => {

@@ -181,7 +181,8 @@ async function untilNobodyWorks(client: pg.Client): Promise<void> {
 
 async function waiting(client: pg.Client): Promise<number> {
   const { rowCount } = await client.query(
-    "select from pg_locks where locktype = 'transactionid' and not granted",
+    `select from pg_stat_activity
+     where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'transactionid'`,
   );
   return rowCount ?? 0;
 }

@@ -42,7 +42,8 @@ test('F62: A renewal waits neither for writers nor for a claim that waits for th
   await eventually(
     async () => {
       const { rowCount } = await watcher.query(
-        "select from pg_locks where locktype = 'advisory' and not granted",
+        `select from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'advisory'`,
       );
       return rowCount === 0 ? null : true;
     },

@@ -8,6 +8,7 @@ import { silentLog } from '@understudy/shared/runtime/log';
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from '../support/cluster/eventually.ts';
 import { claimOf, grantTo, type NodeLease, readRow } from './support/claims.ts';
+import { withoutTimeline } from './support/mutants.ts';
 import { prepareStore, type Store } from './support/store.ts';
 
 const SECOND_TIMELINE = 1n << 40n;
@@ -61,6 +62,22 @@ test('F66: A release does not survive the fail-over of the store', async (t) => 
     kind: 'refused',
     why: 'the lease was released on another timeline of the store',
   });
+});
+
+test('Mutant "no timeline": a promoted replica honours a lost release and gives a term again', async (t) => {
+  const { store, primary, copy } = await prepare(t);
+  await withoutTimeline(await store.connect());
+  const a = store.node('a');
+  const { term } = await grantTo('a', a);
+  await a.release({ term, incarnation: a.incarnation });
+  await copy();
+  const lost = await grantTo('b', store.node('b'), { basis: 'released' });
+  await primary.kill();
+  const { replica, promote } = await startCopy(t, store);
+  await promote();
+  const c = store.node('c', { port: replica.port });
+  await eventually(() => readRow(c), { what: 'the promoted replica to take writes' });
+  t.is((await grantTo('c', c, { basis: 'released' })).term, lost.term);
 });
 
 test('F65: Of several hosts the writable one is used, also after it has changed', async (t) => {

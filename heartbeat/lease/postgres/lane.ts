@@ -7,7 +7,7 @@ import type { Failed } from '../port.ts';
 export interface LaneOptions {
   /** For the log: what this connection is for. */
   readonly name: string;
-  /** Opens a connection to the writable server, within the time limit of a call. */
+  /** Opens a connection to the writable server, within a time limit of its own. */
   readonly connect: () => Promise<Connection>;
   readonly log: Log;
   readonly clock: Clock;
@@ -81,9 +81,10 @@ export class Lane {
     await turn;
     if (this.#closed) throw new Error('the lease store is closed');
     if (attempt.over) throw new Error('its time was over before its turn');
-    attempt.connection = this.#open();
-    const { client } = await attempt.connection;
+    const connection = this.#open();
+    const { client } = await connection;
     if (attempt.over) throw new Error('its time was over before it was sent');
+    attempt.connection = connection;
     const query = { name, text, values: [...values] };
     return (await client.query<Record<string, unknown>>(query)).rows;
   }
@@ -121,6 +122,7 @@ export class Lane {
 }
 
 interface Attempt {
+  /** What it was sent on. One that is still being opened is left to later calls. */
   connection: Promise<Connection> | null;
   over: boolean;
 }

@@ -31,3 +31,9 @@ export async function fenceWithoutRowLock(client: pg.Client): Promise<void> {
     end
     $$`);
 }
+
+/** A store that does not know that it has failed over. */
+export async function withoutTimeline(client: pg.Client): Promise<void> {
+  await client.query(`
+    create or replace function wal_timeline() returns integer language sql volatile as 'select 1'`);
+}
