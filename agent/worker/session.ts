@@ -130,8 +130,13 @@ class Session {
     const parser = createParser({ onEvent: (event) => this.#take(event.data) });
     const deaf = setTimeout(() => this.#finish(`nothing heard for ${limitMs} ms`), limitMs);
     const decoder = new TextDecoder();
+    const { nowMs } = this.#parts.desk;
+    let heardAtMs = nowMs();
     try {
       for await (const chunk of response) {
+        // After a freeze of this process, what waited on the connection may be long out of date.
+        if (nowMs() - heardAtMs > limitMs) this.#finish(`nothing heard for ${limitMs} ms`);
+        heardAtMs = nowMs();
         deaf.refresh();
         parser.feed(decoder.decode(chunk as Buffer, { stream: true }));
       }

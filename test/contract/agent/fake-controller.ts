@@ -39,6 +39,7 @@ export class FakeController {
   poison = '';
   unwanted: { run: string; attempt: number }[] = [];
   beats = true;
+  beatsSent = 0;
 
   private constructor(options: FakeOptions) {
     this.node = options.node;
@@ -50,7 +51,9 @@ export class FakeController {
       });
     });
     this.#beats = setInterval(() => {
-      if (this.beats) this.#push({ type: 'beat', term: String(this.term) });
+      if (!this.beats) return;
+      this.#push({ type: 'beat', term: String(this.term) });
+      this.beatsSent += 1;
     }, 200);
   }
 

@@ -63,6 +63,30 @@ test('a worker that hangs is killed and started again', async (t) => {
   t.is((await a.untilReport('ended', order.run)).outcome, 'lost');
 });
 
+test('a worker that was frozen registers anew, and takes no order that waited for it', async (t) => {
+  const a = await FakeController.open({ node: 'a', term: 1n });
+  t.teardown(() => a.close());
+  const agent = new AgentProcess(t, { controllers: [a.url] });
+  await a.untilFollowed();
+  const running = startOrder('sleep 1000');
+  a.order(running);
+  const worker = parentOf((await a.untilReport('started', running.run)).pid);
+  process.kill(worker, 'SIGSTOP');
+  const sent = a.beatsSent;
+  await until(() => a.beatsSent >= sent + 8, 'more beats than the limit of silence');
+  const old = startOrder('echo old');
+  a.order(old);
+  process.kill(worker, 'SIGCONT');
+  await agent.untilLogged('nothing heard for 1000 ms');
+  await until(() => a.registers.length === 2, 'it registers anew');
+  t.deepEqual(a.registers[1]?.attempts, [{ run: running.run, attempt: 1, state: 'running' }]);
+  await a.untilFollowed();
+  const fresh = startOrder('echo fresh');
+  a.order(fresh);
+  t.is((await a.untilReport('ended', fresh.run)).exitCode, 0);
+  t.false(a.reports.some(({ run }) => run === old.run));
+});
+
 test('an order of a lower term is refused, also by the next life of the agent', async (t) => {
   const a = await FakeController.open({ node: 'a', term: 5n });
   t.teardown(() => a.close());
