@@ -6,7 +6,6 @@ import {
   defaultExportFaults,
   leftoverFaults,
   lengthFaults,
-  lockFaults,
   MAX_LINES,
   nameFaults,
   skippedTestFaults,
@@ -45,10 +44,6 @@ test('files and folders are named in kebab case', (t) => {
   t.deepEqual(listFiles().flatMap(nameFaults), []);
 });
 
-test('the lock file names no download address', (t) => {
-  t.deepEqual(lockFaults(readFileSync(join(root, 'package-lock.json'), 'utf8')), []);
-});
-
 test('a leftover word is caught in any case, in comments too', (t) => {
   t.is(leftoverFaults('a.md', `- ${'to'}do: later`).length, 1);
   t.is(leftoverFaults('a.ts', `// FIX${'ME'} and ${'HA'}CK`).length, 2);
@@ -85,9 +80,4 @@ test('a name in another case is caught', (t) => {
     t.is(nameFaults(path).length, 1);
   }
   t.deepEqual(nameFaults('agent/follow-active.test.ts'), []);
-});
-
-test('a lock file with addresses is caught', (t) => {
-  t.is(lockFaults('"resolved": "https://registry.example/a.tgz"').length, 1);
-  t.deepEqual(lockFaults('"resolved": "shared", "link": true'), []);
 });

@@ -45,11 +45,6 @@ export function nameFaults(path: string): string[] {
   return odd.map((name) => `${path}: ${name} is not in kebab case`);
 }
 
-/** A lock file that names download addresses ties everyone to one registry. */
-export function lockFaults(text: string): string[] {
-  return found('package-lock.json', text, /"resolved": *"[a-z+]+:\/\/[^"]*"/g, 'an address');
-}
-
 function found(path: string, text: string, pattern: RegExp, what: string): string[] {
   return Array.from(
     text.matchAll(pattern),
