@@ -1,0 +1,239 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { makePeers, type Peers } from '@understudy/heartbeat/peer/client';
+import { makePeerRoutes } from '@understudy/heartbeat/peer/routes';
+import { SIGNATURE_HEADER, sign } from '@understudy/heartbeat/peer/signature';
+import type { PeerStateWire } from '@understudy/shared/protocol/peer';
+import { systemClock } from '@understudy/shared/runtime/clock';
+import { silentLog } from '@understudy/shared/runtime/log';
+import test, { type ExecutionContext } from 'ava';
+import axios from 'axios';
+import Koa from 'koa';
+
+const token = 'the-token-of-the-pair';
+
+function stateOf(node: string, more: Partial<PeerStateWire> = {}): PeerStateWire {
+  return {
+    pair: 'orders',
+    node,
+    incarnation: randomUUID(),
+    url: `http://${node}`,
+    controllerUrl: `http://${node}:1`,
+    version: '1',
+    role: 'passive',
+    phase: 'watching',
+    term: '7',
+    highestTerm: '7',
+    ready: true,
+    notReady: [],
+    ttlMs: 1_000,
+    tenureOver: null,
+    ...more,
+  };
+}
+
+async function listen(t: ExecutionContext, server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Node b, with its testimony under the test's control. */
+async function answeringPeer(
+  t: ExecutionContext,
+  testify: (term: bigint) => string | null = () => null,
+): Promise<string> {
+  const app = new Koa();
+  const incarnation = randomUUID();
+  app.use(
+    makePeerRoutes({
+      pair: 'orders',
+      node: 'b',
+      incarnation,
+      token,
+      self: () => stateOf('b', { incarnation }),
+      onHeard: () => undefined,
+      testify,
+      log: silentLog,
+    }),
+  );
+  return listen(t, createServer(app.callback()));
+}
+
+interface Asking {
+  readonly peers: Peers;
+  /** The node and term of the next testimony that counts. */
+  readonly testimony: Promise<readonly [string, bigint]>;
+}
+
+function asking(url: string, withToken = token): Asking {
+  let took: (value: readonly [string, bigint]) => void = () => undefined;
+  const testimony = new Promise<readonly [string, bigint]>((resolve) => {
+    took = resolve;
+  });
+  const peers = makePeers({
+    urls: [url],
+    pair: 'orders',
+    node: 'a',
+    token: withToken,
+    everyMs: 60_000,
+    timeoutMs: 5_000,
+    self: () => stateOf('a'),
+    onHeard: () => undefined,
+    onTestimony: (node, term) => took([node, term]),
+    clock: systemClock,
+    log: silentLog,
+  });
+  return { peers, testimony };
+}
+
+/** Waits until the peer's view has no longer the error that it starts with. */
+async function exchanged(peers: Peers): Promise<string | null> {
+  peers.exchangeNow();
+  for (;;) {
+    const error = peers.views()[0]?.error ?? null;
+    if (error !== 'not asked yet') return error;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test('Two heartbeats with the same token know each other after one exchange', async (t) => {
+  const { peers } = asking(await answeringPeer(t));
+  t.is(await exchanged(peers), null);
+  t.is(peers.views()[0]?.state?.node, 'b');
+});
+
+test('F122: a wrong token is refused, and said to be the reason', async (t) => {
+  const { peers } = asking(await answeringPeer(t), 'another-token-entirely');
+  t.is(await exchanged(peers), 'it refuses our token (401)');
+});
+
+test('A peer that gives its word is heard with its node and the term asked for', async (t) => {
+  const asked: bigint[] = [];
+  const url = await answeringPeer(t, (term) => {
+    asked.push(term);
+    return null;
+  });
+  const { peers, testimony } = asking(url);
+  peers.askTestimony(9n);
+  t.deepEqual(await testimony, ['b', 9n]);
+  t.deepEqual(asked, [9n]);
+});
+
+/** A server that answers each testimony request with what `forge` makes of its nonce. */
+function forger(t: ExecutionContext, forge: (nonce: string) => { body: string; by: string }) {
+  let answered: () => void = () => undefined;
+  const done = new Promise<void>((resolve) => {
+    answered = resolve;
+  });
+  const server = createServer((request, response) => {
+    let text = '';
+    request.on('data', (chunk) => {
+      text += chunk;
+    });
+    request.on('end', () => {
+      const { body, by } = forge((JSON.parse(text) as { nonce: string }).nonce);
+      response.setHeader(SIGNATURE_HEADER, by);
+      response.end(body, () => answered());
+    });
+  });
+  return { url: listen(t, server), done };
+}
+
+const forgeries = {
+  'without the token': (nonce: string) => {
+    const body = JSON.stringify(word(nonce));
+    return { body, by: sign('a-guessed-token', nonce, body) };
+  },
+  'F121: played back from an earlier question': (_nonce: string) => {
+    const body = JSON.stringify(word('an-earlier-nonce-of-a'));
+    return { body, by: sign(token, 'an-earlier-nonce-of-a', body) };
+  },
+  'signed for this question but made for another': (nonce: string) => {
+    const body = JSON.stringify(word('an-earlier-nonce-of-a'));
+    return { body, by: sign(token, nonce, body) };
+  },
+  'for a lower term than was asked for': (nonce: string) => {
+    const body = JSON.stringify({ ...word(nonce), term: '8' });
+    return { body, by: sign(token, nonce, body) };
+  },
+};
+
+function word(nonce: string) {
+  return { binding: true, node: 'b', incarnation: randomUUID(), term: '9', nonce };
+}
+
+for (const [title, forge] of Object.entries(forgeries)) {
+  test(`F120: testimony ${title} does not count`, async (t) => {
+    const { url, done } = forger(t, forge);
+    const { peers, testimony } = asking(await url);
+    peers.askTestimony(9n);
+    await done;
+    // An honest answer of another peer arrives after the forged one was dealt with.
+    const honest = asking(await answeringPeer(t));
+    honest.peers.askTestimony(9n);
+    await honest.testimony;
+    const outcome = await Promise.race([testimony.then(() => 'counted'), Promise.resolve('none')]);
+    t.is(outcome, 'none');
+  });
+}
+
+const malformed: Readonly<Record<string, string>> = {
+  'no JSON': 'hello',
+  'an empty object': '{}',
+  'a term that is a number': JSON.stringify({
+    pair: 'orders',
+    node: 'a',
+    nonce: 'x'.repeat(20),
+    term: 9,
+  }),
+  'a term beyond 64 bits': JSON.stringify({
+    pair: 'orders',
+    node: 'a',
+    nonce: 'x'.repeat(20),
+    term: '99999999999999999999',
+  }),
+  'a name with a path in it': JSON.stringify({
+    pair: 'orders',
+    node: '../a',
+    nonce: 'x'.repeat(20),
+    term: '9',
+  }),
+};
+
+for (const [title, body] of Object.entries(malformed)) {
+  test(`F93: ${title} is answered 400 and asks nobody for his word`, async (t) => {
+    const url = await answeringPeer(t, () => t.fail('it was asked') as never);
+    const { status } = await axios.post(`${url}/peer/v1/testimony`, body, {
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      validateStatus: () => true,
+    });
+    t.is(status, 400);
+  });
+}
+
+test('F92: a body beyond the limit is answered 413', async (t) => {
+  const { status } = await axios.post(
+    `${await answeringPeer(t)}/peer/v1/exchange`,
+    'x'.repeat(100_000),
+    { headers: { authorization: `Bearer ${token}` }, validateStatus: () => true },
+  );
+  t.is(status, 413);
+});
+
+test('A node of another pair is told so', async (t) => {
+  const url = await answeringPeer(t);
+  const { status, data } = await axios.post(
+    `${url}/peer/v1/exchange`,
+    { nonce: 'x'.repeat(20), state: stateOf('a', { pair: 'invoices' }) },
+    { headers: { authorization: `Bearer ${token}` }, validateStatus: () => true },
+  );
+  t.is(status, 409);
+  t.regex(data.error.message, /node of the pair orders, not of invoices/);
+});
