@@ -15,6 +15,8 @@ import { DEFAULT_TIMEOUT } from './context.ts';
  * its work when it runs. Sets `process.exitCode`; never throws.
  */
 export async function main(argv: readonly string[]): Promise<void> {
+  // Whoever reads our output may stop early, as `head` does: that is no error, and there is nothing left to say.
+  process.stdout.on('error', () => process.exit());
   try {
     await buildProgram().parseAsync([...argv], { from: 'user' });
   } catch (error) {
