@@ -10,7 +10,7 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** Passes connections on from one port of 127.0.0.1 to another. */
+/** Passes connections on from one port of 127.0.0.1 (0: any) to another. */
 export async function startTcpProxy(port: number, to: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isCut = false;
@@ -34,8 +34,9 @@ export async function startTcpProxy(port: number, to: number): Promise<TcpProxy>
   };
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
+  const address = server.address();
   return {
-    port,
+    port: typeof address === 'object' && address !== null ? address.port : port,
     cut: () => {
       isCut = true;
       for (const socket of sockets) socket.unpipe().pause();
