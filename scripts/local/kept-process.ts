@@ -18,6 +18,8 @@ export interface ProcessEnd {
   readonly how: string;
   /** Null: it is not started again, because that would not help. */
   readonly restartInMs: number | null;
+  /** Says why, perhaps. */
+  readonly logFile: string;
 }
 
 /** A process that is started again when it ends, as a service manager would. */
@@ -68,7 +70,7 @@ export function keepProcess(options: KeptOptions): KeptProcess {
     if (isStopping) return;
     const restartInMs = code === exitCodes.badConfig ? null : restartDelayMs(endsInARow);
     endsInARow += 1;
-    options.onEnd({ name: options.name, how, restartInMs });
+    options.onEnd({ name: options.name, how, restartInMs, logFile: options.logFile });
     if (restartInMs !== null) timer = setTimeout(start, restartInMs);
   };
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, UserError } from '@understudy/shared/runtime/errors';
@@ -28,7 +29,7 @@ export async function runLocal(options: LocalOptions): Promise<number> {
     },
   });
   try {
-    await whenReady(system, stopping);
+    await whenReady(system, stopping, ends);
     if (!stopping.aborted) await live(system, stopping, ends);
   } finally {
     print('stopping ...');
@@ -67,10 +68,17 @@ async function live(
 }
 
 /** Waits until one node is active and the other ready; tells where to look when that takes too long. */
-async function whenReady(system: LocalSystem, stopping: AbortSignal): Promise<void> {
+async function whenReady(
+  system: LocalSystem,
+  stopping: AbortSignal,
+  ends: readonly ProcessEnd[],
+): Promise<void> {
   const deadline = performance.now() + READY_WITHIN_MS;
   let summary = '';
   while (!stopping.aborted && performance.now() < deadline) {
+    const hopeless = ends.find((end) => end.restartInMs === null);
+    if (hopeless !== undefined)
+      throw new UserError(`${hopeless.name} can't run: ${lastLine(hopeless)}`);
     const answers = await Promise.all(
       system.hosts.map((host) => askHeartbeat(host.heartbeatUrl, 1_000)),
     );
@@ -87,12 +95,17 @@ async function whenReady(system: LocalSystem, stopping: AbortSignal): Promise<vo
   throw new UserError(`the pair was not ready within 60 s: ${summary}; the logs are in ${logs}`);
 }
 
-function endLine({ name, how, restartInMs }: ProcessEnd): string {
-  if (restartInMs === null) {
-    return `${name} ended (${how}) because of its configuration or surroundings; not started again, see its log`;
-  }
+function endLine(end: ProcessEnd): string {
+  const { name, how, restartInMs } = end;
+  if (restartInMs === null)
+    return `${name} ended (${how}) and is not started again: ${lastLine(end)}`;
   const when = restartInMs === 0 ? 'at once' : `in ${(restartInMs / 1000).toFixed(1)} s`;
   return `${name} ended (${how}); starts again ${when}`;
+}
+
+function lastLine({ logFile }: ProcessEnd): string {
+  const [last = ''] = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-1);
+  return `${last} (${relative(process.cwd(), logFile)})`;
 }
 
 function timestamp(): string {

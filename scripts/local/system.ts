@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { exitCodes, UserError } from '@understudy/shared/runtime/errors';
@@ -114,7 +114,12 @@ async function keepPostgres(
   for (;;) {
     await postgres.whenEnded();
     if (stopping.aborted) return;
-    onEnd({ name: 'PostgreSQL', how: 'unexpected', restartInMs: 0 });
+    onEnd({
+      name: 'PostgreSQL',
+      how: 'nobody asked it to',
+      restartInMs: 0,
+      logFile: join(postgres.dataDir, 'postgres.log'),
+    });
     for (;;) {
       try {
         await postgres.restart();
