@@ -8,6 +8,7 @@ export interface DataFolder {
   readonly lock: string;
   readonly term: string;
   readonly journal: string;
+  readonly journalId: string;
   readonly logs: string;
 }
 
@@ -29,6 +30,7 @@ export function openDataFolder(path: string): DataFolder {
     lock: join(real, 'lock'),
     term: join(real, 'term'),
     journal: join(real, 'journal'),
+    journalId: join(real, 'journal-id'),
     logs: join(real, 'logs'),
   };
 }

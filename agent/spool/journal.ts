@@ -7,6 +7,8 @@ export interface OpenedJournal {
   readonly journal: Journal;
   readonly attempts: Map<string, Attempt>;
   readonly unreadable: number;
+  /** There was none: what this agent did before, if anything, is not known. */
+  readonly isNew: boolean;
 }
 
 /** Opens the journal of a data folder and reads back what it knows. */
@@ -16,7 +18,7 @@ export async function openJournal(path: string, origin: ClockOrigin): Promise<Op
   if (text !== '') await truncate(path, wholeBytes);
   const journal = new Journal(path, origin, await open(path, 'a'), lines);
   await journal.append([{ t: 'open', ...origin }], true);
-  return { journal, attempts, unreadable };
+  return { journal, attempts, unreadable, isNew: text === '' };
 }
 
 interface Waiting {

@@ -12,6 +12,7 @@ import {
 import type { Refusal } from '../attempt/decide.ts';
 import type { DataFolder } from '../spool/folder.ts';
 import { type Journal, openJournal } from '../spool/journal.ts';
+import { nameJournal } from '../spool/journal-id.ts';
 import type { ClockOrigin } from '../spool/journal-text.ts';
 import { readTerm, writeTerm } from '../spool/term-file.ts';
 
@@ -29,13 +30,16 @@ export interface Refused extends AttemptKey {
 
 /** Opens the ledger of a data folder. */
 export async function openLedger(folder: DataFolder, origin: ClockOrigin): Promise<Ledger> {
-  const { journal, attempts, unreadable } = await openJournal(folder.journal, origin);
-  return new Ledger({ folder, journal, attempts, unreadable, highest: readTerm(folder.term) });
+  const { journal, attempts, unreadable, isNew } = await openJournal(folder.journal, origin);
+  const journalId = await nameJournal(folder.journalId, isNew || unreadable > 0);
+  const highest = readTerm(folder.term);
+  return new Ledger({ folder, journal, journalId, attempts, unreadable, highest });
 }
 
 interface LedgerParts {
   readonly folder: DataFolder;
   readonly journal: Journal;
+  readonly journalId: string;
   readonly attempts: Map<string, Attempt>;
   readonly unreadable: number;
   readonly highest: Term;
@@ -59,6 +63,8 @@ export class Ledger {
   #compacting = false;
   /** Lines of the journal that could not be read at the start. */
   readonly unreadable: number;
+  /** See `register` in the agents' protocol. */
+  readonly journalId: string;
 
   constructor(parts: LedgerParts) {
     this.#folder = parts.folder;
@@ -71,6 +77,7 @@ export class Ledger {
       attempts.filter(({ phase }) => phase !== 'acknowledged').map(attemptId),
     );
     this.unreadable = parts.unreadable;
+    this.journalId = parts.journalId;
   }
 
   get highest(): Term {

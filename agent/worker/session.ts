@@ -81,6 +81,7 @@ class Session {
       labels: { ...config.labels },
       slots: config.slots,
       highestTerm: formatTerm(ledger.highest),
+      journal: ledger.journalId,
       attempts: ledger.unsettled().map(({ run, attempt, end }) => {
         return { run, attempt, state: end === null ? 'running' : 'ended' };
       }),

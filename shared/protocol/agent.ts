@@ -23,6 +23,11 @@ export const registerSchema = z.object({
   labels: labelsSchema,
   slots: z.number().int().min(0).max(10_000),
   highestTerm: termSchema,
+  /**
+   * Names the journal on the agent's disk; another name means that it was lost or damaged. While the name
+   * stays, an attempt that the worker does not know was certainly never started by it.
+   */
+  journal: z.uuid().nullable().default(null),
   /** Attempts that this worker runs, or whose end it has not got acknowledged yet. */
   attempts: z.array(z.object({ ...attemptKey, state: z.enum(['running', 'ended']) })).max(100_000),
 });
