@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type ApiClient, makeApiClient } from '../cli/client/api-client.ts';
 import { listAgents } from '../cli/commands/agent.ts';
 import { print, table } from '../cli/output.ts';
+import { stopOnSignals } from '../local/stop-signals.ts';
 import { type LocalSystem, startSystem } from '../local/system.ts';
 import { type Fault, faults } from './faults.ts';
 import { findActive } from './pair.ts';
@@ -23,6 +24,11 @@ const AGENTS_WITHIN_MS = 60_000;
 async function benchFailover(options: BenchOptions): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'understudy-bench-'));
   let system: LocalSystem | null = null;
+  const cleanUp = async () => {
+    await system?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  stopOnSignals().addEventListener('abort', () => void cleanUp().finally(() => process.exit(1)));
   try {
     system = await startSystem({
       data: join(folder, 'system'),
@@ -31,8 +37,7 @@ async function benchFailover(options: BenchOptions): Promise<number> {
     });
     return await measure(system, folder, options);
   } finally {
-    await system?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    await cleanUp();
   }
 }
 

@@ -13,14 +13,14 @@ import type { AgentConfig, ControllerHostConfig } from './types.ts';
 export function loadControllerHostConfig(sources: ConfigSources): ControllerHostConfig {
   const resolved = resolveKeys(sources, controllerHostKeys);
   checkControllerHost(resolved);
-  if (resolved.problems.length > 0) throw configError(resolved.problems);
+  if (resolved.problems.length > 0) throw configError(resolved.problems, sources.file);
   return controllerHostConfig(resolved.values);
 }
 
 /** Loads the configuration of a worker host; throws like `loadControllerHostConfig`. */
 export function loadAgentConfig(sources: ConfigSources): AgentConfig {
   const { values, problems } = resolveKeys(sources, agentKeys);
-  if (problems.length > 0) throw configError(problems);
+  if (problems.length > 0) throw configError(problems, sources.file);
   return {
     pair: values.pair,
     agent: values.agent,

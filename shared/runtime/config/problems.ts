@@ -9,12 +9,13 @@ export interface Problem {
 }
 
 /** All problems as one error: what nobody wants is to learn of them one start at a time. */
-export function configError(problems: readonly Problem[]): UserError {
+export function configError(problems: readonly Problem[], file: string | null): UserError {
   const lines = problems.map(({ key, text, source }) => {
     const where = source === null ? '' : ` (${source})`;
     return `  ${key === '' ? '' : `${key} `}${text}${where}`;
   });
   const count = problems.length === 1 ? '1 error' : `${problems.length} errors`;
-  const message = `the configuration has ${count}; nothing was started:\n${lines.join('\n')}`;
-  return new UserError(message, exitCodes.badConfig);
+  const from = file === null ? ' (there is no file; --config names one)' : '';
+  const head = `the configuration${from} has ${count}; nothing was started:`;
+  return new UserError([head, ...lines].join('\n'), exitCodes.badConfig);
 }
