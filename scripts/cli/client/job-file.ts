@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { parseDurationMs } from '@understudy/shared/kernel/duration';
 import { messageOf, UserError } from '@understudy/shared/runtime/errors';
 import { parseAllDocuments } from 'yaml';
 
@@ -8,8 +7,6 @@ export interface JobInFile {
   /** As it is sent; the controller judges it. */
   readonly body: unknown;
 }
-
-type Mapping = Readonly<Record<string, unknown>>;
 
 /** Reads jobs from a YAML or JSON file: one, several documents, or a list. `-` is standard input. */
 export function readJobs(file: string): readonly JobInFile[] {
@@ -21,7 +18,7 @@ export function readJobs(file: string): readonly JobInFile[] {
         `job ${index + 1} in ${file} has no name; expected a mapping with name and command`,
       );
     }
-    return { name: each['name'], body: withMilliseconds(each, each['name']) };
+    return { name: each['name'], body: each };
   });
 }
 
@@ -40,25 +37,6 @@ function parse(file: string): unknown[] {
   }
 }
 
-/** People write `timeout: 30s` and `delay: 2s`; the API counts milliseconds. */
-function withMilliseconds(job: Mapping, name: string): unknown {
-  const converted = convert(job, 'timeout', 'timeoutMs', name);
-  const retries = converted['retries'];
-  return isMapping(retries)
-    ? { ...converted, retries: convert(retries, 'delay', 'delayMs', name) }
-    : converted;
-}
-
-function convert(mapping: Mapping, from: string, to: string, name: string): Mapping {
-  const { [from]: given, ...rest } = mapping;
-  if (given === undefined) return mapping;
-  const ms = typeof given === 'string' ? parseDurationMs(given) : null;
-  if (ms !== null) return { ...rest, [to]: ms };
-  throw new UserError(
-    `job ${name}: ${from} holds ${JSON.stringify(given)}; expected a duration like 250ms, 2s or 10m`,
-  );
-}
-
-function isMapping(value: unknown): value is Mapping {
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
