@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, lstatSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync, chownSync, existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { exitCodes, UserError } from '@understudy/shared/runtime/errors';
 import type { Binaries } from './binaries.ts';
 
@@ -24,6 +25,11 @@ export function chooseAccount(binaries: Binaries, dataDir: string): Account {
   if (process.getuid?.() !== 0) return { prefix: [], own: () => undefined };
   const account = unprivilegedAccount(binaries, dataDir) ?? namespaceAccount(binaries);
   if (account !== null) return account;
+  // As in a plain container: no namespaces, and a test's temporary folder that only root may enter.
+  if (openTemporaryFolders(dataDir)) {
+    const other = unprivilegedAccount(binaries, dataDir);
+    if (other !== null) return other;
+  }
   throw new UserError(
     `PostgreSQL refuses to run as root, and no other account can be used for ${dataDir}: ` +
       `the accounts postgres and nobody can't reach both ${dirname(binaries.postgres)} and that folder, ` +
@@ -44,6 +50,19 @@ function unprivilegedAccount(binaries: Binaries, dataDir: string): Account | nul
     }
   }
   return null;
+}
+
+/** Lets others pass through (not list) the folders above one that lies in the temporary folder. */
+function openTemporaryFolders(dataDir: string): boolean {
+  const temporary = `${resolve(tmpdir())}/`;
+  const above: string[] = [];
+  for (let folder = dirname(dataDir); folder.startsWith(temporary); folder = dirname(folder)) {
+    above.push(folder);
+  }
+  for (const folder of above) {
+    if (existsSync(folder)) chmodSync(folder, (statSync(folder).mode & 0o777) | 0o011);
+  }
+  return above.length > 0;
 }
 
 function namespaceAccount(binaries: Binaries): Account | null {

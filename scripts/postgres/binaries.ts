@@ -38,8 +38,11 @@ function packageRoot(name: string): string {
   }
 }
 
-/** npm packages hold no symbolic links; the package's install script makes them, unless npm did not run it. */
-function completeLinks(root: string): void {
+/**
+ * Makes the links between a platform package's libraries that are missing. npm packages hold no symbolic
+ * links; the package's install script makes them, unless npm did not run it.
+ */
+export function completeLinks(root: string): void {
   const list = join(root, 'native', 'pg-symlinks.json');
   if (!existsSync(list)) return;
   const links = JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[];
