@@ -10,6 +10,7 @@ import { messageOf } from '@understudy/shared/runtime/errors';
 import { runCheck } from './check.ts';
 
 const CHECK_PAUSE_MS = 50;
+const LAST_WORDS_MS = 5;
 /** Timers of Node hold 31 bits; a longer wait is cut into pieces. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -115,6 +116,7 @@ export class Guard {
 
   #end(reason: string): void {
     this.#send({ type: 'ending', reason });
-    setImmediate(() => this.killGroup());
+    // The reason has a moment to leave this process, before the group goes, this process with it.
+    setTimeout(() => this.killGroup(), LAST_WORDS_MS);
   }
 }

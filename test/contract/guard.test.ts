@@ -1,0 +1,126 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { FromController, ToController } from '@understudy/shared/protocol/tenure';
+import { processId } from '@understudy/shared/runtime/child';
+import test, { type ExecutionContext } from 'ava';
+
+const guardMain = fileURLToPath(import.meta.resolve('@understudy/heartbeat/guard/main'));
+
+/** Writes its pid and environment, then sleeps; on SIGTERM it says so in the same file and ends. */
+const PROGRAM = `
+  echo "$$ $UNDERSTUDY_NODE $UNDERSTUDY_PAIR $UNDERSTUDY_TERM $UNDERSTUDY_ROLE" > "$0"
+  trap 'echo goodbye >> "$0"; exit 0' TERM
+  while :; do sleep 0.05; done`;
+
+interface Guarded {
+  readonly guard: ChildProcess;
+  readonly said: (type: FromController['type']) => Promise<FromController>;
+  readonly tell: (message: ToController) => void;
+  readonly ended: Promise<unknown>;
+}
+
+function startGuard(t: ExecutionContext, more: object = {}): Guarded {
+  const folder = mkdtempSync(join(tmpdir(), 'understudy-guard-'));
+  const file = join(folder, 'written');
+  // A group of its own, as the heartbeat makes one: the guard kills its whole group.
+  const guard = fork(guardMain, { detached: true, stdio: 'inherit' });
+  const ended = once(guard, 'exit');
+  const heard: FromController[] = [];
+  guard.on('message', (message) => {
+    heard.push(message as FromController);
+    guard.emit('heard');
+  });
+  t.teardown(async () => {
+    guard.kill('SIGKILL');
+    if (guard.exitCode === null && guard.signalCode === null) await ended;
+    rmSync(folder, { recursive: true });
+  });
+  guard.send({
+    type: 'configure',
+    config: {
+      pair: 'orders',
+      node: 'a',
+      controller: { command: ['sh', '-c', PROGRAM, file], check: null, ...more },
+    },
+  });
+  return {
+    guard,
+    tell: (message) => guard.send(message),
+    said: async (type) => {
+      for (;;) {
+        const found = heard.find((message) => message.type === type);
+        if (found !== undefined) return found;
+        await once(guard, 'heard');
+      }
+    },
+    ended,
+  };
+}
+
+function tenure(forMs: number) {
+  const trustedUntilNs = process.hrtime.bigint() + BigInt(forMs) * 1_000_000n;
+  return { term: '5', trustedUntilNs: trustedUntilNs.toString() };
+}
+
+/** A check that holds once the program has written its first line. */
+const hasStarted = (file: string) => ({
+  check: { command: ['test', '-s', file], timeoutMs: 5_000 },
+});
+
+test('X12: a wrapped program starts with the tenure and is told who and what it is', async (t) => {
+  const { said, tell, guard } = startGuard(t);
+  await said('ready');
+  tell({ type: 'activate', tenure: tenure(60_000) });
+  t.deepEqual(await said('serving'), { type: 'serving', term: '5' });
+  tell({ type: 'probe', seq: 1 });
+  t.like(await said('probed'), { seq: 1, healthy: true });
+  t.is(guard.exitCode, null);
+});
+
+test('X4: past the deadline the wrapped program is killed, without anybody telling', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'understudy-guarded-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'written');
+  const { said, tell, ended } = startGuard(t, {
+    command: ['sh', '-c', PROGRAM, file],
+    ...hasStarted(file),
+  });
+  await said('ready');
+  tell({ type: 'activate', tenure: tenure(1_500) });
+  await said('serving');
+  const [pid, ...facts] = readFileSync(file, 'utf8').trim().split(' ');
+  t.deepEqual(facts, ['a', 'orders', '5', 'active']);
+  t.deepEqual(await ended, [null, 'SIGKILL']);
+  while (processId(Number(pid)) !== null) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.notRegex(readFileSync(file, 'utf8'), /goodbye/);
+});
+
+test('An extended tenure lets the wrapped program live, and it may say goodbye when asked to end', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'understudy-guarded-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'written');
+  const { said, tell, ended } = startGuard(t, {
+    command: ['sh', '-c', PROGRAM, file],
+    ...hasStarted(file),
+  });
+  await said('ready');
+  tell({ type: 'activate', tenure: tenure(2_000) });
+  tell({ type: 'extend', tenure: tenure(60_000) });
+  await said('serving');
+  tell({ type: 'deactivate', graceMs: 20_000 });
+  await ended;
+  t.regex(readFileSync(file, 'utf8'), /goodbye/);
+});
+
+test('A wrapped program that ends takes its guard with it, and says why', async (t) => {
+  const { said, tell, ended } = startGuard(t, { command: ['sh', '-c', 'exit 3'] });
+  await said('ready');
+  tell({ type: 'activate', tenure: tenure(60_000) });
+  t.like(await said('ending'), { reason: 'the program ended with exit code 3' });
+  await ended;
+  t.pass();
+});
