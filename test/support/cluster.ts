@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { StatusView } from '@understudy/heartbeat/http/status';
@@ -16,11 +16,11 @@ import {
   writeAgentConfig,
   writeHostConfig,
 } from './cluster/configs.ts';
+import { endAll, showLogs } from './cluster/ending.ts';
 import { eventually } from './cluster/eventually.ts';
 import { Host } from './cluster/host.ts';
 import { takePorts } from './cluster/ports.ts';
-import { processesMarked, signal } from './cluster/proc.ts';
-import { type CommandResult, lastLines, runCommand } from './cluster/program.ts';
+import { type CommandResult, runCommand } from './cluster/program.ts';
 import { startTcpProxy, type TcpProxy } from './cluster/tcp-proxy.ts';
 
 export interface ClusterOptions {
@@ -44,8 +44,14 @@ export interface Settled {
   readonly passiveStatus: StatusView;
 }
 
+/** Places in the controller at which a test can make it die. */
+const failpoints = [
+  'after-commit-before-reply',
+  'after-intent-before-order',
+  'after-accept-before-record',
+] as const;
+
 const TOKEN = 'a-token-of-the-tests-0123456789';
-const LOG_LINES = 60;
 
 /**
  * A real system of real processes for one test: PostgreSQL, controller hosts, agents, each on free
@@ -223,7 +229,19 @@ export class Cluster {
   /** Of every process that this cluster starts; the pair's name in it is what `endAll` looks for. */
   get environment(): NodeJS.ProcessEnv {
     const { PATH, HOME } = process.env;
-    return { PATH, HOME, TEST_OF: this.facts.pair };
+    const places = failpoints.map((name) => `${name}=${this.#failpointFile(name)}`);
+    const armed = [...places, 'block-loop-on:SIGUSR2', 'stop-scheduler-on:SIGUSR1'].join();
+    return { PATH, HOME, TEST_OF: this.facts.pair, UNDERSTUDY_FAILPOINTS: armed };
+  }
+
+  /** The next controller that comes by this place dies there; just one does. */
+  armFailpoint(name: (typeof failpoints)[number]): void {
+    writeFileSync(this.#failpointFile(name), '');
+  }
+
+  /** Whether a controller has died at this place since it was armed. */
+  failpointHit(name: (typeof failpoints)[number]): boolean {
+    return !existsSync(this.#failpointFile(name));
   }
 
   /** A second heartbeat with the id of a host that exists, as a mistake of an operator would start it. */
@@ -247,6 +265,10 @@ export class Cluster {
     });
   }
 
+  #failpointFile(name: string): string {
+    return join(this.facts.folder, `fail-${name}`);
+  }
+
   #log(name: string): string {
     return join(this.facts.folder, `${name}.log`);
   }
@@ -259,24 +281,6 @@ export function isServing(status: StatusView): boolean {
 
 export function termOf(status: StatusView): bigint {
   return BigInt(status.term ?? '0');
-}
-
-async function endAll(pair: string): Promise<void> {
-  await eventually(
-    () => {
-      const left = processesMarked(pair).filter(({ pid }) => pid !== process.pid);
-      for (const { pid } of left) signal(pid, 'SIGKILL');
-      return left.length === 0 ? true : null;
-    },
-    { what: `the processes of ${pair} to end` },
-  );
-}
-
-function showLogs(t: ExecutionContext, folder: string, names: readonly string[]): void {
-  if (t.passed) return;
-  for (const name of names) {
-    t.log(`--- the end of ${name}.log\n${lastLines(folder, `${name}.log`, LOG_LINES)}`);
-  }
 }
 
 function plain(_key: string, value: unknown): unknown {
