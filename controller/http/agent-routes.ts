@@ -1,0 +1,34 @@
+import Router from '@koa/router';
+import { formatTerm } from '@understudy/shared/kernel/term';
+import { registerSchema, reportsSchema } from '@understudy/shared/protocol/agent';
+import { nameSchema } from '@understudy/shared/protocol/api';
+import { z } from 'zod';
+import { openEventStream } from '../stream/sse.ts';
+import type { OrderStream } from '../work/agents.ts';
+import type { AppParts } from './app.ts';
+import { bodyOf, check } from './input.ts';
+
+const ordersSchema = z.object({ agent: nameSchema, incarnation: z.uuid() });
+
+/** What workers speak: `shared/protocol/agent.ts`. */
+export function agentProtocolRoutes({ agents, reports, context: tenure }: AppParts): Router {
+  const router = new Router({ prefix: '/agent/v1' });
+  router.post('/register', async (context) => {
+    context.body = await agents.register(check(registerSchema, bodyOf(context)));
+  });
+  router.get('/orders', (context) => {
+    const { agent, incarnation } = check(ordersSchema, context.query);
+    agents.requireSession(agent, incarnation);
+    const events = openEventStream(context, () => agents.disconnected(agent, stream));
+    const stream: OrderStream = {
+      send: (order) => events.send({ type: order.type, data: order }),
+      close: () => events.close(),
+    };
+    agents.connect(agent, incarnation, stream);
+  });
+  router.post('/reports', async (context) => {
+    const acknowledged = await reports.take(check(reportsSchema, bodyOf(context)));
+    context.body = { term: formatTerm(tenure.term), acknowledged };
+  });
+  return router;
+}

@@ -1,0 +1,55 @@
+import bodyParser from '@koa/bodyparser';
+import Koa from 'koa';
+import type { Reader } from '../store/reader.ts';
+import type { AgentService } from '../work/agents.ts';
+import type { TenureContext } from '../work/context.ts';
+import type { JobService } from '../work/jobs.ts';
+import type { ReportService } from '../work/reports.ts';
+import type { RunService } from '../work/runs.ts';
+import type { WorkState } from '../work/state.ts';
+import { admit } from './admission.ts';
+import { agentProtocolRoutes } from './agent-routes.ts';
+import { answerErrors } from './errors.ts';
+import { jobRoutes } from './job-routes.ts';
+import { pairRoutes } from './pair-routes.ts';
+import { runRoutes } from './run-routes.ts';
+
+/** Everything the routes work with. */
+export interface AppParts {
+  readonly context: TenureContext;
+  readonly state: WorkState;
+  readonly agents: AgentService;
+  readonly runs: RunService;
+  readonly jobs: JobService;
+  readonly reports: ReportService;
+  readonly reader: Reader;
+  /** When this tenure began, milliseconds since 1970. */
+  readonly since: number;
+  readonly token: string;
+  /** Aborts when the port closes: long answers end then. */
+  readonly isClosing: AbortSignal;
+}
+
+const BODY_LIMIT = '2mb';
+
+/** The controller's HTTP side, as a Koa application. */
+export function makeApp(parts: AppParts): Koa {
+  const app = new Koa();
+  app.silent = true;
+  app.use(answerErrors(parts.context.log));
+  app.use(admit(parts));
+  app.use(
+    bodyParser({
+      enableTypes: ['json'],
+      jsonLimit: BODY_LIMIT,
+      jsonStrict: true,
+      extendTypes: { json: ['application/json'] },
+    }),
+  );
+  for (const routes of [jobRoutes, runRoutes, pairRoutes, agentProtocolRoutes]) {
+    const router = routes(parts);
+    app.use(router.routes());
+    app.use(router.allowedMethods());
+  }
+  return app;
+}

@@ -1,0 +1,47 @@
+import { messageOf } from '@understudy/shared/runtime/errors';
+import type { Log } from '@understudy/shared/runtime/log';
+import type Koa from 'koa';
+import { StoreAwayError } from '../store/reader.ts';
+import { Refusal, type RefusalCode, refusals } from '../work/refusal.ts';
+
+const RETRY_AFTER_SECONDS = '1';
+
+/** The one place that decides what a client sees of an error: `{ error: { code, message, details } }`. */
+export function answerErrors(log: Log): Koa.Middleware {
+  return async (context, next) => {
+    try {
+      await next();
+      if (context.status === 404 && context.body === undefined) {
+        answer(context, new Refusal('not-found', `there is nothing at ${context.path}`));
+      }
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal.code === 'internal') {
+        log.error('a request failed', { path: context.path, error: messageOf(error) });
+      }
+      answer(context, refusal);
+    }
+  };
+}
+
+function answer(context: Koa.Context, refusal: Refusal): void {
+  const { code, message, details } = refusal;
+  const status = refusals[code];
+  context.status = status;
+  if (status === 503) context.set('Retry-After', RETRY_AFTER_SECONDS);
+  context.body = { error: { code, message, ...(details === undefined ? {} : { details }) } };
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof StoreAwayError) return new Refusal('store-away', error.message);
+  const code = codeOfStatus((error as { status?: unknown }).status);
+  if (code !== null) return new Refusal(code, messageOf(error));
+  return new Refusal('internal', 'this request failed; the controller log says why');
+}
+
+/** Errors of the body parser carry a status of their own. */
+function codeOfStatus(status: unknown): RefusalCode | null {
+  if (status === 413) return 'too-large';
+  return typeof status === 'number' && status >= 400 && status < 500 ? 'invalid' : null;
+}

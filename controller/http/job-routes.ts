@@ -1,0 +1,70 @@
+import Router from '@koa/router';
+import { jobSchema, parametersSchema } from '@understudy/shared/protocol/api';
+import { z } from 'zod';
+import { jobView, runView } from '../work/views.ts';
+import type { AppParts } from './app.ts';
+import { bodyOf, check, idempotencyKeyOf } from './input.ts';
+
+const listSchema = z.object({
+  after: z.string().default(''),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
+
+const runRequestSchema = z.strictObject({ parameters: parametersSchema.default({}) });
+
+/** Jobs, and the runs that are asked for. */
+export function jobRoutes({ jobs, runs, state }: AppParts): Router {
+  const router = new Router({ prefix: '/api/v1/jobs' });
+  router.get('/', (context) => {
+    const { after, limit } = check(listSchema, context.query);
+    const rest = state.committedJobs().filter((job) => job.definition.name > after);
+    const items = rest.slice(0, limit).map(jobView);
+    context.body = { items, next: rest.length > limit ? (items.at(-1)?.name ?? null) : null };
+  });
+  router.post('/', async (context) => {
+    const job = await jobs.create(check(jobSchema, bodyOf(context)));
+    context.status = 201;
+    context.body = jobView(job);
+  });
+  router.get('/:name', (context) => {
+    context.body = jobView(jobs.get(nameOf(context)));
+  });
+  router.put('/:name', async (context) => {
+    const name = nameOf(context);
+    const definition = check(jobSchema, named(bodyOf(context), name));
+    check(z.object({ name: z.literal(name, `expected ${name}, as in the path`) }), definition);
+    const { job, isNew } = await jobs.apply(definition);
+    context.status = isNew ? 201 : 200;
+    context.body = jobView(job);
+  });
+  router.delete('/:name', async (context) => {
+    await jobs.delete(nameOf(context));
+    context.status = 204;
+  });
+  router.post('/:name/pause', async (context) => {
+    context.body = jobView(await jobs.setPaused(nameOf(context), true));
+  });
+  router.post('/:name/resume', async (context) => {
+    context.body = jobView(await jobs.setPaused(nameOf(context), false));
+  });
+  router.post('/:name/runs', async (context) => {
+    const job = jobs.get(nameOf(context));
+    const { parameters } = check(runRequestSchema, bodyOf(context) ?? {});
+    const idempotencyKey = idempotencyKeyOf(context);
+    const request = { scheduledFor: null, parameters, idempotencyKey };
+    const { run, isNew } = await runs.submit(job, request);
+    context.status = isNew ? 201 : 200;
+    context.body = runView(run);
+  });
+  return router;
+}
+
+function nameOf(context: { readonly params: Record<string, string | undefined> }): string {
+  return context.params['name'] ?? '';
+}
+
+/** The path names the job: the body need not name it again. */
+function named(body: unknown, name: string): unknown {
+  const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
+  return isObject && !Object.hasOwn(body, 'name') ? { ...body, name } : body;
+}

@@ -1,0 +1,68 @@
+import { Readable } from 'node:stream';
+import Router from '@koa/router';
+import { nameSchema, runStates } from '@understudy/shared/protocol/api';
+import { z } from 'zod';
+import { readLog } from '../stream/log.ts';
+import { Refusal } from '../work/refusal.ts';
+import { runView } from '../work/views.ts';
+import type { AppParts } from './app.ts';
+import { check, idempotencyKeyOf } from './input.ts';
+
+const listSchema = z.object({
+  job: nameSchema.optional(),
+  state: z.enum(runStates).optional(),
+  agent: nameSchema.optional(),
+  after: z.uuid().optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
+
+const logSchema = z.object({
+  offset: z.coerce.number().int().min(0).default(0),
+  follow: z.enum(['true', 'false']).default('false'),
+});
+
+/** Runs, what they wrote, and what can be done with them. */
+export function runRoutes(parts: AppParts): Router {
+  const { runs, reader } = parts;
+  const router = new Router({ prefix: '/api/v1/runs' });
+  router.get('/', async (context) => {
+    const {
+      job = null,
+      state = null,
+      agent = null,
+      after = null,
+      limit,
+    } = check(listSchema, context.query);
+    const found = await reader.listRuns({ job, state, agent, after, limit: limit + 1 });
+    const items = found.slice(0, limit).map(runView);
+    context.body = { items, next: found.length > limit ? (items.at(-1)?.id ?? null) : null };
+  });
+  router.get('/:id', async (context) => {
+    context.body = runView(await runs.get(idOf(context)));
+  });
+  router.get('/:id/log', async (context) => {
+    const { offset, follow } = check(logSchema, context.query);
+    const run = await runs.get(idOf(context));
+    const stream = Readable.from(
+      readLog({ parts, run: run.id, offset, follow: follow === 'true', signal: parts.isClosing }),
+    );
+    context.type = 'application/octet-stream';
+    context.set('Cache-Control', 'no-store');
+    context.body = stream;
+  });
+  router.post('/:id/cancel', async (context) => {
+    context.body = runView(await runs.cancel(idOf(context), 'cancelled by request'));
+  });
+  router.post('/:id/retry', async (context) => {
+    const { run, isNew } = await runs.retry(idOf(context), idempotencyKeyOf(context));
+    context.status = isNew ? 201 : 200;
+    context.body = runView(run);
+  });
+  return router;
+}
+
+function idOf(context: { readonly params: Record<string, string | undefined> }): string {
+  const parsed = z.uuid().safeParse(context.params['id']);
+  if (parsed.success) return parsed.data;
+  throw new Refusal('unknown-run', `there is no run ${context.params['id']}`);
+}

@@ -1,0 +1,64 @@
+import type { AttemptRecord, RunRecord } from '../dispatch/run.ts';
+import type { AgentRecord, JobRecord, LogChunk, NewEvent } from './records.ts';
+
+/** What one step of the controller changes. All of it is committed, or none. */
+export interface Changes {
+  readonly newRuns?: readonly RunRecord[];
+  /** Runs that changed, each with the last of its attempts. */
+  readonly runs?: readonly RunRecord[];
+  readonly chunks?: readonly LogChunk[];
+  readonly jobs?: readonly JobRecord[];
+  readonly deletedJobs?: readonly string[];
+  readonly agents?: readonly AgentRecord[];
+  readonly events?: readonly NewEvent[];
+}
+
+/** Many changes as one: of what changed more than once, the last counts. */
+export interface Batch {
+  readonly newRuns: RunRecord[];
+  readonly runs: Map<string, RunRecord>;
+  readonly attempts: Map<string, { readonly run: string; readonly attempt: AttemptRecord }>;
+  readonly chunks: LogChunk[];
+  /** Null: deleted. */
+  readonly jobs: Map<string, JobRecord | null>;
+  readonly agents: Map<string, AgentRecord>;
+  readonly events: NewEvent[];
+}
+
+export function mergeChanges(all: readonly Changes[]): Batch {
+  const batch: Batch = {
+    newRuns: [],
+    runs: new Map(),
+    attempts: new Map(),
+    chunks: [],
+    jobs: new Map(),
+    agents: new Map(),
+    events: [],
+  };
+  for (const changes of all) addTo(batch, changes);
+  return batch;
+}
+
+function addTo(batch: Batch, changes: Changes): void {
+  batch.newRuns.push(...(changes.newRuns ?? []));
+  for (const run of changes.runs ?? []) {
+    batch.runs.set(run.id, run);
+    const attempt = run.attempts.at(-1);
+    if (attempt !== undefined) {
+      batch.attempts.set(`${run.id}.${attempt.number}`, { run: run.id, attempt });
+    }
+  }
+  batch.chunks.push(...(changes.chunks ?? []));
+  for (const job of changes.jobs ?? []) batch.jobs.set(job.definition.name, job);
+  for (const name of changes.deletedJobs ?? []) batch.jobs.set(name, null);
+  for (const agent of changes.agents ?? []) batch.agents.set(agent.id, agent);
+  batch.events.push(...(changes.events ?? []));
+}
+
+/** About how much work a change is for the database, to keep one transaction bounded. */
+export function weightOf(changes: Changes): number {
+  const bytes = (changes.chunks ?? []).reduce((sum, { data }) => sum + data.length, 0);
+  const rows =
+    (changes.newRuns?.length ?? 0) + (changes.runs?.length ?? 0) + (changes.events?.length ?? 0);
+  return rows + (changes.chunks?.length ?? 0) + bytes / 4_096;
+}

@@ -1,0 +1,146 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { messageOf } from '@understudy/shared/runtime/errors';
+import type { Log } from '@understudy/shared/runtime/log';
+import type { TenureGuard } from '../tenure/guard.ts';
+import { type Batch, type Changes, mergeChanges, weightOf } from './changes.ts';
+import { DeposedError, sqlState, type WriterLane } from './lane.ts';
+import { type Owner, type Written, writeBatch } from './write-batch.ts';
+
+export interface CommitterOptions {
+  readonly lane: WriterLane;
+  readonly guard: TenureGuard;
+  readonly owner: Owner;
+  readonly log: Log;
+  /** Called for each batch once it is committed, before anybody who waits for it goes on. */
+  readonly onCommitted: (batch: Batch, written: Written) => void;
+  readonly onDeposed: (reason: string) => void;
+  /** The database refused what we wrote: memory and database disagree, which only a restart repairs. */
+  readonly onDefect: (error: unknown) => void;
+}
+
+/** How long a change waits for others to travel with it, when the database is idle. */
+const GATHER_MS = 2;
+const TRANSACTION_TIMEOUT_MS = 4_000;
+const MAX_WEIGHT = 5_000;
+const RETRY_FIRST_MS = 100;
+const RETRY_MAX_MS = 1_000;
+
+interface Waiting {
+  readonly changes: Changes;
+  readonly resolve: (written: Written) => void;
+}
+
+/**
+ * Group commit: changes are gathered for a moment and committed together, in their order, one transaction
+ * at a time. While the database is away the batch is kept and tried again, so what was decided is never
+ * forgotten while this process lives. Nothing that depends on a change may be answered or sent before
+ * its promise resolves.
+ */
+export class Committer {
+  readonly #options: CommitterOptions;
+  #queue: Waiting[] = [];
+  #isRunning = false;
+  #isAway = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+  }
+
+  /** The database did not take the last thing that we tried. */
+  get isAway(): boolean {
+    return this.#isAway;
+  }
+
+  get pending(): number {
+    return this.#queue.length;
+  }
+
+  /** Resolves when the changes are committed. Never rejects: without a commit it never resolves. */
+  commit(changes: Changes): Promise<Written> {
+    return new Promise((resolve) => {
+      this.#queue.push({ changes, resolve });
+      if (!this.#isRunning) void this.#run();
+    });
+  }
+
+  /** Resolves when nothing waits to be committed. */
+  async whenIdle(): Promise<void> {
+    if (this.#isRunning) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Marks the database as away after a failed read, and looks for it until it is back. */
+  suspect(): void {
+    this.#isAway = true;
+    if (!this.#isRunning) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    await pause(GATHER_MS);
+    while (this.#queue.length > 0 || this.#isAway) {
+      const taken = this.#take();
+      const batch = mergeChanges(taken.map(({ changes }) => changes));
+      const written = await this.#persist(batch);
+      if (written === null) return;
+      this.#options.onCommitted(batch, written);
+      for (const { resolve } of taken) resolve(written);
+      // Those who waited get their turn, so that what they change next travels with the next batch.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#isRunning = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #take(): Waiting[] {
+    let weight = 0;
+    let count = 0;
+    for (const { changes } of this.#queue) {
+      weight += weightOf(changes);
+      if (count > 0 && weight > MAX_WEIGHT) break;
+      count += 1;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  /** Tries until it is committed. Null: this process is at its end. */
+  async #persist(batch: Batch): Promise<Written | null> {
+    const { guard, owner, lane, log } = this.#options;
+    for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(RETRY_MAX_MS, 2 * delayMs)) {
+      try {
+        const written = await lane.transaction(
+          {
+            term: owner.term,
+            timeoutMs: TRANSACTION_TIMEOUT_MS,
+            mayCommit: () => guard.untilMayAct(),
+          },
+          (execute) => writeBatch(batch, owner, execute),
+        );
+        if (this.#isAway) log.info('the database takes changes again');
+        this.#isAway = false;
+        return written;
+      } catch (error) {
+        if (error instanceof DeposedError) {
+          this.#options.onDeposed(error.message);
+          return null;
+        }
+        if (!mayPass(error)) {
+          this.#options.onDefect(error);
+          return null;
+        }
+        if (!this.#isAway) {
+          log.warn('the database does not take changes', { error: messageOf(error) });
+        }
+        this.#isAway = true;
+        await pause(delayMs);
+      }
+    }
+  }
+}
+
+/** What the database says about the data itself will be said again; anything else may pass. */
+function mayPass(error: unknown): boolean {
+  const state = sqlState(error);
+  if (!/^[0-9A-Z]{5}$/.test(state) || state.startsWith('E')) return true;
+  return !['21', '22', '23', '42'].includes(state.slice(0, 2));
+}

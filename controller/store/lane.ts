@@ -1,0 +1,132 @@
+import { formatTerm, type Term } from '@understudy/shared/kernel/term';
+import { type Connection, connectWritable } from '@understudy/shared/runtime/database';
+import type { Execute } from './write-batch.ts';
+
+export interface LaneOptions {
+  readonly database: string;
+  readonly schema: string;
+  readonly pair: string;
+  readonly node: string;
+}
+
+export interface FencedOptions {
+  readonly term: Term;
+  /** Time limit of the whole transaction. */
+  readonly timeoutMs: number;
+  /** Asked right before COMMIT: resolves when it may be committed. */
+  readonly mayCommit: () => Promise<void>;
+}
+
+/** This process was deposed: a higher term has been granted. */
+export class DeposedError extends Error {
+  override readonly name = 'DeposedError';
+}
+
+const FENCED_OFF = 'UF001';
+const CONNECT_TIMEOUT_MS = 2_000;
+
+/**
+ * The one connection that writes. Opened before it is needed, replaced when it fails; a transaction that
+ * takes too long ends with its socket, because a dead link answers nothing.
+ */
+export class WriterLane {
+  readonly #options: LaneOptions;
+  #connection: Connection | null = null;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
+
+  get isConnected(): boolean {
+    return this.#connection !== null;
+  }
+
+  /** Connects unless it is connected. */
+  async connect(): Promise<void> {
+    await this.#open();
+  }
+
+  /** A statement outside of any transaction, with a time limit. */
+  async ask(text: string, timeoutMs: number): Promise<void> {
+    const connection = await this.#open();
+    await this.#limited(connection, timeoutMs, async () => {
+      await connection.client.query(text);
+    });
+  }
+
+  /**
+   * One fenced transaction. BEGIN and the fence travel together, so the fence costs no round trip. Rejects
+   * with `DeposedError` when the term is over.
+   */
+  async transaction<T>(options: FencedOptions, work: (execute: Execute) => Promise<T>): Promise<T> {
+    const connection = await this.#open();
+    const { client } = connection;
+    const pair = client.escapeLiteral(this.#options.pair);
+    const execute: Execute = async (statement) => {
+      const { rows } = await client.query({ ...statement, values: [...statement.values] });
+      return rows;
+    };
+    return await this.#limited(connection, options.timeoutMs, async (pause) => {
+      await client.query(`begin; select fence(${pair}, ${formatTerm(options.term)})`);
+      const result = await work(execute);
+      await pause(options.mayCommit());
+      await client.query('commit');
+      return result;
+    });
+  }
+
+  close(): void {
+    this.#connection?.destroy();
+    this.#connection = null;
+  }
+
+  async #open(): Promise<Connection> {
+    if (this.#connection !== null) return this.#connection;
+    const { database, schema, node } = this.#options;
+    const connection = await connectWritable({
+      database,
+      schema,
+      applicationName: `understudy controller ${node} writer`,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      statementTimeoutMs: 10_000,
+      idleInTransactionTimeoutMs: 5_000,
+    });
+    connection.client.once('end', () => {
+      if (this.#connection === connection) this.#connection = null;
+    });
+    this.#connection = connection;
+    return connection;
+  }
+
+  async #limited<T>(
+    connection: Connection,
+    timeoutMs: number,
+    work: (pause: (wait: Promise<void>) => Promise<void>) => Promise<T>,
+  ): Promise<T> {
+    const drop = () => {
+      connection.destroy();
+      if (this.#connection === connection) this.#connection = null;
+    };
+    let limit = setTimeout(drop, timeoutMs);
+    // Waiting for a renewal is not the database's fault, and does not count against its time.
+    const pause = async (wait: Promise<void>) => {
+      clearTimeout(limit);
+      await wait;
+      limit = setTimeout(drop, timeoutMs);
+    };
+    try {
+      return await work(pause);
+    } catch (error) {
+      // What the transaction left behind is not worth a round trip: a new connection is.
+      drop();
+      throw sqlState(error) === FENCED_OFF ? new DeposedError((error as Error).message) : error;
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+}
+
+/** The SQLSTATE of an error of the database, `''` when it has none. */
+export function sqlState(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}

@@ -1,0 +1,157 @@
+import type { RunState } from '@understudy/shared/protocol/api';
+import { makePool } from '@understudy/shared/runtime/database';
+import type pg from 'pg';
+import type { RunRecord } from '../dispatch/run.ts';
+import type { LaneOptions } from './lane.ts';
+import { sqlState } from './lane.ts';
+import type { EventRecord } from './records.ts';
+import { attemptColumns, eventColumns, eventFrom, type Row, runColumns, runsFrom } from './rows.ts';
+
+/** The database does not answer at this moment. */
+export class StoreAwayError extends Error {
+  override readonly name = 'StoreAwayError';
+}
+
+export interface RunFilter {
+  readonly job: string | null;
+  readonly state: RunState | null;
+  readonly agent: string | null;
+  /** Runs older than this one. */
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+/** Where to read in an attempt's output. */
+export interface LogPlace {
+  readonly run: string;
+  readonly attempt: number;
+  readonly from: number;
+}
+
+const CONNECTIONS = 4;
+const READ_TIMEOUT_MS = 3_000;
+const MAX_CHUNKS = 8;
+
+/** What is read from the database for users: finished runs, output, history. Each read has a time limit. */
+export class Reader {
+  readonly #pool: pg.Pool;
+  readonly #pair: string;
+  readonly #onAway: () => void;
+
+  constructor(options: LaneOptions & { readonly onAway: () => void }) {
+    this.#pair = options.pair;
+    this.#onAway = options.onAway;
+    this.#pool = makePool({
+      database: options.database,
+      schema: options.schema,
+      applicationName: `understudy controller ${options.node} reader`,
+      connectTimeoutMs: READ_TIMEOUT_MS,
+      statementTimeoutMs: READ_TIMEOUT_MS,
+      max: CONNECTIONS,
+    });
+    this.#pool.on('error', () => undefined);
+  }
+
+  /** Opens a connection beforehand, so that the first reader does not wait for it. */
+  async warm(): Promise<void> {
+    const client = await this.#pool.connect();
+    client.release();
+  }
+
+  async run(id: string): Promise<RunRecord | null> {
+    return (await this.runs([id]))[0] ?? null;
+  }
+
+  async runs(ids: readonly string[]): Promise<RunRecord[]> {
+    const rows = await this.#select(
+      `select ${runColumns} from run where pair = $1 and id = any($2::uuid[])`,
+      [this.#pair, ids],
+    );
+    return await this.#withAttempts(rows);
+  }
+
+  /** Runs, newest first. */
+  async listRuns({ job, state, agent, after, limit }: RunFilter): Promise<RunRecord[]> {
+    const values: unknown[] = [this.#pair, limit];
+    const conditions = ['pair = $1'];
+    for (const [condition, value] of [
+      ['job =', job],
+      ['state =', state],
+      ['agent =', agent],
+      ['id <', after],
+    ] as const) {
+      if (value === null) continue;
+      values.push(value);
+      conditions.push(`${condition} $${values.length}`);
+    }
+    const rows = await this.#select(
+      `select ${runColumns} from run where ${conditions.join(' and ')} order by id desc limit $2`,
+      values,
+    );
+    return await this.#withAttempts(rows);
+  }
+
+  /** The next pieces of an attempt's output, from the one on that holds the byte `from`. */
+  async log({ run, attempt, from }: LogPlace): Promise<{ start: number; data: Buffer }[]> {
+    const rows = await this.#select(
+      `select start::text as start, data from run_log
+       where run = $1 and attempt = $2 and start >= coalesce((
+         select max(start) from run_log where run = $1 and attempt = $2 and start <= $3), 0)
+       order by start limit ${MAX_CHUNKS}`,
+      [run, attempt, from],
+    );
+    return rows.map((row) => ({ start: Number(row['start']), data: row['data'] as Buffer }));
+  }
+
+  /** Events, oldest first: the first ones after a number, or the newest ones. */
+  async events(after: bigint | null, limit: number): Promise<EventRecord[]> {
+    if (after === null) {
+      const newest = await this.#select(
+        `select ${eventColumns} from event where pair = $1 order by event.seq desc limit $2`,
+        [this.#pair, limit],
+      );
+      return newest.map(eventFrom).reverse();
+    }
+    const rows = await this.#select(
+      `select ${eventColumns} from event where pair = $1 and event.seq > $2 order by event.seq limit $3`,
+      [this.#pair, after.toString(), limit],
+    );
+    return rows.map(eventFrom);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async #withAttempts(runs: readonly Row[]): Promise<RunRecord[]> {
+    if (runs.length === 0) return [];
+    const attempts = await this.#select(
+      `select ${attemptColumns} from attempt where run = any($1::uuid[])`,
+      [runs.map((row) => row['id'])],
+    );
+    return runsFrom(runs, attempts);
+  }
+
+  async #select(text: string, values: readonly unknown[]): Promise<Row[]> {
+    let client: pg.PoolClient | null = null;
+    let limit: NodeJS.Timeout | undefined;
+    try {
+      const connected = await this.#pool.connect();
+      client = connected;
+      // A dead link answers nothing, not even a cancellation: the wait ends without it.
+      const tooLong = new Promise<never>((_resolve, reject) => {
+        limit = setTimeout(() => reject(new Error('no answer in time')), READ_TIMEOUT_MS);
+      });
+      const { rows } = await Promise.race([connected.query(text, [...values]), tooLong]);
+      connected.release();
+      return rows as Row[];
+    } catch (error) {
+      client?.release(true);
+      if (/^(22|23|42)/.test(sqlState(error))) throw error;
+      this.#onAway();
+      throw new StoreAwayError(`the database does not answer: ${(error as Error).message}`);
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+}

@@ -1,0 +1,255 @@
+import { formatTerm, type Term } from '@understudy/shared/kernel/term';
+import type { OrderWire, Register, RegisteredWire } from '@understudy/shared/protocol/agent';
+import type { Candidate } from '../dispatch/queue.ts';
+import { openAttempt, type RunRecord } from '../dispatch/run.ts';
+import { loseAttempt } from '../dispatch/transitions.ts';
+import type { AgentRecord, EventKind, NewEvent } from '../store/records.ts';
+import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
+import { Refusal } from './refusal.ts';
+import type { WorkState } from './state.ts';
+
+/** Where orders to one worker go. */
+export interface OrderStream {
+  send(order: OrderWire): void;
+  close(): void;
+}
+
+export interface AgentsConfig {
+  readonly beatEveryMs: number;
+  readonly lostAfterMs: number;
+}
+
+interface AgentEntry {
+  record: AgentRecord;
+  /** Registered with this controller. */
+  isRegistered: boolean;
+  stream: OrderStream | null;
+}
+
+/**
+ * The agents: who is registered, who is connected, who is lost. An agent is judged by what it says when it
+ * registers, and by its absence after `lostAfterMs`, never before.
+ */
+export class AgentService {
+  readonly #context: TenureContext;
+  readonly #state: WorkState;
+  readonly #config: AgentsConfig;
+  readonly #agents = new Map<string, AgentEntry>();
+  readonly #lostTimers = new Map<string, NodeJS.Timeout>();
+  #beats: NodeJS.Timeout | null = null;
+  /** Somebody showed a term above ours: it has been granted, so ours is over. */
+  onHigherTerm: (term: Term) => void = () => undefined;
+
+  constructor(context: TenureContext, state: WorkState, config: AgentsConfig) {
+    this.#context = context;
+    this.#state = state;
+    this.#config = config;
+  }
+
+  /** Takes over the agents of the past tenures: each has its time to come. */
+  load(records: readonly AgentRecord[]): void {
+    for (const record of records) {
+      this.#agents.set(record.id, { record, isRegistered: false, stream: null });
+      if (!record.lost) this.#awaitReturn(record.id);
+    }
+    for (const id of this.#state.agentsWithWork()) this.#awaitReturn(id);
+    this.#beats = setInterval(() => this.#beat(), this.#config.beatEveryMs);
+  }
+
+  /** A worker introduces itself and says what it runs. Whatever else we thought it ran is judged now. */
+  async register(message: Register): Promise<RegisteredWire> {
+    this.checkTerm(message.highestTerm);
+    requireStore(this.#context);
+    const known = this.#agents.get(message.agent);
+    const isOther = known?.record.incarnation !== message.incarnation;
+    if (known?.stream != null && isOther) {
+      throw new Refusal(
+        'duplicate-agent',
+        `agent ${message.agent} is connected as another process`,
+      );
+    }
+    const { now } = momentOf(this.#context);
+    const { agent: id, incarnation, version, labels, slots } = message;
+    const draining = known?.record.draining ?? false;
+    const facts = { incarnation, version, labels, slots, draining };
+    const record: AgentRecord = { id, ...facts, lost: false, lastSeenAt: now };
+    known?.stream?.close();
+    this.#agents.set(id, { record, isRegistered: true, stream: null });
+    this.#awaitReturn(id);
+    const commit = this.#state.apply({ agents: [record], runs: this.#judge(message) });
+    await committed(commit);
+    return {
+      term: formatTerm(this.#context.term),
+      node: this.#context.node,
+      beatEveryMs: this.#config.beatEveryMs,
+      unwanted: this.#unwanted(message),
+    };
+  }
+
+  /** Opens the order stream of a registered worker, with what it must hear at once. */
+  connect(id: string, incarnation: string, stream: OrderStream): void {
+    const entry = this.requireSession(id, incarnation);
+    entry.stream?.close();
+    entry.stream = stream;
+    this.#stopAwaiting(id);
+    const term = formatTerm(this.#context.term);
+    stream.send({ type: 'hello', term, node: this.#context.node });
+    for (const run of this.#state.openOnAgent(id)) this.orderCancel(run);
+    void this.#state.apply({ events: [this.#event(id, 'agent-connected', 'connected')] });
+    this.#state.onQueued();
+  }
+
+  /** A stream has ended: from now on the agent's time to come back runs. */
+  disconnected(id: string, stream: OrderStream): void {
+    const entry = this.#agents.get(id);
+    if (entry === undefined || entry.stream !== stream) return;
+    entry.stream = null;
+    const { now } = momentOf(this.#context);
+    entry.record = { ...entry.record, lastSeenAt: now };
+    this.#awaitReturn(id);
+    const event = this.#event(id, 'agent-disconnected', 'disconnected');
+    void this.#state.apply({ agents: [entry.record], events: [event] });
+  }
+
+  /** The registration of a worker; refuses whoever is not, or no longer, registered here. */
+  requireSession(id: string, incarnation: string): AgentEntry {
+    const entry = this.#agents.get(id);
+    if (entry?.isRegistered && entry.record.incarnation === incarnation) return entry;
+    throw new Refusal('unknown-agent', `register first: ${id} as ${incarnation} is not known here`);
+  }
+
+  checkTerm(highestTerm: Term): void {
+    if (highestTerm <= this.#context.term) return;
+    this.onHigherTerm(highestTerm);
+    throw new Refusal(
+      'stale-term',
+      `term ${highestTerm} has been seen, this is ${this.#context.term}`,
+    );
+  }
+
+  /** Agents that may be given runs now. */
+  candidates(): Candidate[] {
+    const found: Candidate[] = [];
+    for (const { record, stream } of this.#agents.values()) {
+      const free = record.slots - this.#state.countOnAgent(record.id);
+      if (stream === null || record.draining || free <= 0) continue;
+      found.push({ id: record.id, labels: record.labels, free });
+    }
+    return found;
+  }
+
+  /** The stream of an agent that is connected. */
+  streamOf(id: string): OrderStream | null {
+    return this.#agents.get(id)?.stream ?? null;
+  }
+
+  /** Tells the agent of a run that is to be cancelled. It hears it again whenever it connects. */
+  orderCancel(run: RunRecord): void {
+    const attempt = openAttempt(run);
+    if (attempt === null || run.cancelReason === null || !this.#context.guard.mayAct()) return;
+    this.streamOf(attempt.agent)?.send({
+      type: 'cancel',
+      term: formatTerm(this.#context.term),
+      run: run.id,
+      attempt: attempt.number,
+      reason: run.cancelReason,
+    });
+  }
+
+  async setDraining(id: string, draining: boolean): Promise<void> {
+    requireStore(this.#context);
+    const entry = this.#agents.get(id);
+    if (entry === undefined) throw new Refusal('unknown-agent-id', `there is no agent ${id}`);
+    entry.record = { ...entry.record, draining };
+    const [kind, what] = draining
+      ? (['agent-draining', 'is given no more runs'] as const)
+      : (['agent-resumed', 'is given runs again'] as const);
+    const events = [this.#event(id, kind, what)];
+    await committed(this.#state.apply({ agents: [entry.record], events }));
+    this.#state.onQueued();
+  }
+
+  all(): { record: AgentRecord; isConnected: boolean }[] {
+    return [...this.#agents.values()]
+      .map(({ record, stream }) => ({ record, isConnected: stream !== null }))
+      .toSorted((a, b) => (a.record.id < b.record.id ? -1 : 1));
+  }
+
+  /** Sends all workers away and closes their streams. */
+  leave(): void {
+    if (this.#beats !== null) clearInterval(this.#beats);
+    for (const timer of this.#lostTimers.values()) clearTimeout(timer);
+    this.#lostTimers.clear();
+    for (const entry of this.#agents.values()) {
+      const { stream } = entry;
+      entry.stream = null;
+      stream?.send({ type: 'leave', term: formatTerm(this.#context.term), next: null });
+      stream?.close();
+    }
+  }
+
+  /** What we thought it runs, and it does not: the order never arrived, or its journal is gone. */
+  #judge(message: Register): RunRecord[] {
+    const runs = new Set(message.attempts.map(({ run, attempt }) => `${run}.${attempt}`));
+    const moment = momentOf(this.#context);
+    return this.#state
+      .openOnAgent(message.agent)
+      .filter((run) => !runs.has(`${run.id}.${openAttempt(run)?.number}`))
+      .filter((run) => !this.#state.isOrderPending(run))
+      .map((run) => loseAttempt(run, `agent ${message.agent} does not know this attempt`, moment));
+  }
+
+  /** What it runs, and we don't want: the run is over, or another attempt of it counts. */
+  #unwanted(message: Register): { run: string; attempt: number }[] {
+    return message.attempts
+      .filter(({ run, attempt, state }) => {
+        const open = this.#state.open(run);
+        return state === 'running' && (open === null || openAttempt(open)?.number !== attempt);
+      })
+      .map(({ run, attempt }) => ({ run, attempt }));
+  }
+
+  #awaitReturn(id: string): void {
+    this.#stopAwaiting(id);
+    const timer = setTimeout(() => this.#giveUp(id), this.#config.lostAfterMs);
+    this.#lostTimers.set(id, timer);
+  }
+
+  #stopAwaiting(id: string): void {
+    clearTimeout(this.#lostTimers.get(id));
+    this.#lostTimers.delete(id);
+  }
+
+  #giveUp(id: string): void {
+    const { committer, guard } = this.#context;
+    if (committer.isAway || !guard.mayAct()) {
+      // Agents can't report either while nothing can be committed: that is not their absence.
+      this.#awaitReturn(id);
+      return;
+    }
+    this.#lostTimers.delete(id);
+    const entry = this.#agents.get(id);
+    if (entry !== undefined) {
+      entry.isRegistered = false;
+      entry.record = { ...entry.record, lost: true };
+    }
+    const moment = momentOf(this.#context);
+    const runs = this.#state
+      .openOnAgent(id)
+      .map((run) => loseAttempt(run, `agent ${id} is lost`, moment));
+    const events = [this.#event(id, 'agent-lost', `is lost, with ${runs.length} attempts`)];
+    const agents = entry === undefined ? [] : [entry.record];
+    void this.#state.apply({ agents, runs, events });
+  }
+
+  #beat(): void {
+    if (!this.#context.guard.mayAct()) return;
+    const term = formatTerm(this.#context.term);
+    for (const { stream } of this.#agents.values()) stream?.send({ type: 'beat', term });
+  }
+
+  #event(id: string, kind: EventKind, what: string): NewEvent {
+    const { now } = momentOf(this.#context);
+    return { at: now, kind, subject: id, message: `agent ${id} ${what}`, facts: {} };
+  }
+}

@@ -1,0 +1,92 @@
+import { formatTerm } from '@understudy/shared/kernel/term';
+import type { OrderWire } from '@understudy/shared/protocol/agent';
+import { type AttemptRecord, openAttempt, type RunRecord } from '../dispatch/run.ts';
+import { dispatchRun, refuseAttempt } from '../dispatch/transitions.ts';
+import type { AgentService, OrderStream } from './agents.ts';
+import { momentOf, type TenureContext } from './context.ts';
+import type { WorkState } from './state.ts';
+
+/** Gives queued runs to agents: first the attempt is committed, then the order is sent. */
+export class Dispatcher {
+  readonly #context: TenureContext;
+  readonly #state: WorkState;
+  readonly #agents: AgentService;
+  #isPlanned = false;
+  #isStopped = false;
+
+  constructor(context: TenureContext, state: WorkState, agents: AgentService) {
+    this.#context = context;
+    this.#state = state;
+    this.#agents = agents;
+  }
+
+  /** Something may have become possible. What is asked for in one moment is done together. */
+  kick(): void {
+    if (this.#isPlanned || this.#isStopped) return;
+    this.#isPlanned = true;
+    setImmediate(() => {
+      this.#isPlanned = false;
+      if (!this.#isStopped) this.#dispatch();
+    });
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #dispatch(): void {
+    const { committer, guard } = this.#context;
+    if (this.#state.queue.size === 0 || committer.isAway || !guard.mayAct()) return;
+    const candidates = this.#agents.candidates();
+    if (candidates.length === 0) return;
+    const moment = momentOf(this.#context);
+    const assigned = this.#state.queue
+      .take(candidates, (job) => this.#state.isBusy(job))
+      .flatMap(({ run: id, agent }) => {
+        const run = this.#state.open(id);
+        const stream = this.#agents.streamOf(agent);
+        if (run?.state !== 'queued' || stream === null) return [];
+        return { run: dispatchRun(run, agent, moment), stream };
+      });
+    if (assigned.length === 0) return;
+    const commit = this.#state.apply({ runs: assigned.map(({ run }) => run) });
+    void commit.then(() => {
+      this.#context.failpoints.pass('after-intent-before-order');
+      for (const { run, stream } of assigned) this.#order(run, stream);
+    });
+  }
+
+  /** The order goes out only on the stream for which it was decided; else it certainly never starts. */
+  #order(decided: RunRecord, stream: OrderStream): void {
+    const run = this.#state.open(decided.id);
+    const attempt = run === null ? null : openAttempt(run);
+    if (run === null || attempt === null || attempt.number !== decided.attempts.length) return;
+    if (!this.#context.guard.mayAct()) return;
+    const isHere = !this.#isStopped && this.#agents.streamOf(attempt.agent) === stream;
+    if (isHere && run.cancelReason === null) {
+      this.#state.markOrdered(run.id, attempt.number);
+      stream.send(startOrder(run, attempt, formatTerm(this.#context.term)));
+      return;
+    }
+    const reason = isHere
+      ? 'cancelled before it was ordered'
+      : 'the agent went away before the order';
+    void this.#state.apply({ runs: [refuseAttempt(run, reason, momentOf(this.#context))] });
+  }
+}
+
+function startOrder(run: RunRecord, attempt: AttemptRecord, term: string): OrderWire {
+  const { command, env, instant, timeoutMs, delivery } = run.spec;
+  return {
+    type: 'start',
+    term,
+    run: run.id,
+    attempt: attempt.number,
+    job: run.job,
+    command: [...command],
+    env: { ...env, ...run.parameters },
+    scheduledFor: instant === null ? null : new Date(instant).toISOString(),
+    timeoutMs,
+    delivery,
+  };
+}

@@ -1,0 +1,72 @@
+import type { Job } from '@understudy/shared/protocol/api';
+import { checkSchedule } from '../scheduler/cron.ts';
+import type { JobRecord } from '../store/records.ts';
+import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
+import { Refusal } from './refusal.ts';
+import type { WorkState } from './state.ts';
+
+/** Keeps the definitions of jobs. */
+export class JobService {
+  readonly #context: TenureContext;
+  readonly #state: WorkState;
+
+  constructor(context: TenureContext, state: WorkState) {
+    this.#context = context;
+    this.#state = state;
+  }
+
+  get(name: string): JobRecord {
+    const job = this.#state.committedJob(name);
+    if (job === null) throw new Refusal('unknown-job', `there is no job ${name}`);
+    return job;
+  }
+
+  async create(definition: Job): Promise<JobRecord> {
+    if (this.#state.jobs.has(definition.name)) {
+      throw new Refusal('job-exists', `there is a job ${definition.name} already`);
+    }
+    return (await this.apply(definition)).job;
+  }
+
+  /** Creates or replaces a job. Instants of a schedule count from when it was set, or taken up again. */
+  async apply(definition: Job): Promise<{ job: JobRecord; isNew: boolean }> {
+    requireStore(this.#context);
+    checkSchedule(definition);
+    const { now } = momentOf(this.#context);
+    const old = this.#state.jobs.get(definition.name);
+    const goesOn =
+      old !== undefined &&
+      sameSchedule(old.definition, definition) &&
+      !(old.definition.paused && !definition.paused);
+    const job: JobRecord = {
+      definition,
+      decidedUntil: goesOn ? old.decidedUntil : now,
+      createdAt: old?.createdAt ?? now,
+      updatedAt: now,
+    };
+    const { name } = definition;
+    const message = `job ${name} was ${old === undefined ? 'created' : 'changed'}`;
+    const event = { at: now, kind: 'job-applied', subject: name, message, facts: {} } as const;
+    await committed(this.#state.apply({ jobs: [job], events: [event] }));
+    return { job, isNew: old === undefined };
+  }
+
+  async setPaused(name: string, paused: boolean): Promise<JobRecord> {
+    const { definition } = this.get(name);
+    return (await this.apply({ ...definition, paused })).job;
+  }
+
+  /** Its runs stay on record, and those that are not over go on. */
+  async delete(name: string): Promise<void> {
+    requireStore(this.#context);
+    this.get(name);
+    const { now } = momentOf(this.#context);
+    const message = `job ${name} was deleted`;
+    const event = { at: now, kind: 'job-deleted', subject: name, message, facts: {} } as const;
+    await committed(this.#state.apply({ deletedJobs: [name], events: [event] }));
+  }
+}
+
+function sameSchedule(a: Job, b: Job): boolean {
+  return a.schedule?.cron === b.schedule?.cron && a.schedule?.timezone === b.schedule?.timezone;
+}

@@ -1,0 +1,32 @@
+/** Every reason for which a request is refused, with its HTTP status. */
+export const refusals = {
+  invalid: 400,
+  unauthorized: 401,
+  'unknown-job': 404,
+  'unknown-run': 404,
+  'unknown-agent-id': 404,
+  'not-found': 404,
+  'job-exists': 409,
+  'run-not-over': 409,
+  'unknown-agent': 409,
+  'duplicate-agent': 409,
+  'stale-term': 409,
+  'too-large': 413,
+  internal: 500,
+  'not-active': 503,
+  'store-away': 503,
+} as const;
+export type RefusalCode = keyof typeof refusals;
+
+/** A request that is not carried out, for a reason that its sender is told. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly code: RefusalCode;
+  readonly details: unknown;
+
+  constructor(code: RefusalCode, message: string, details?: unknown) {
+    super(message);
+    this.code = code;
+    this.details = details;
+  }
+}

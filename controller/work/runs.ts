@@ -1,0 +1,164 @@
+import type { RunRecord } from '../dispatch/run.ts';
+import { isOver } from '../dispatch/run.ts';
+import { cancelRun } from '../dispatch/transitions.ts';
+import { decideOverlap, isSerial } from '../schedule/overlap.ts';
+import type { Changes } from '../store/changes.ts';
+import type { Reader } from '../store/reader.ts';
+import type { JobRecord } from '../store/records.ts';
+import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
+import { Refusal } from './refusal.ts';
+import type { WorkState } from './state.ts';
+
+/** What a new run is made for. */
+export interface RunRequest {
+  readonly scheduledFor: number | null;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly idempotencyKey: string | null;
+}
+
+export interface Submitted {
+  readonly run: RunRecord;
+  /** False: the run of an earlier request with the same key. */
+  readonly isNew: boolean;
+}
+
+/** Of a run that nothing has happened to. */
+const untouched = {
+  startedAt: null,
+  finishedAt: null,
+  exitCode: null,
+  reason: null,
+  agent: null,
+  notBefore: null,
+  cancelReason: null,
+  attempts: [],
+} as const;
+
+/** Makes, cancels and repeats runs. */
+export class RunService {
+  readonly #context: TenureContext;
+  readonly #state: WorkState;
+  readonly #reader: Reader;
+  /** Called when a run that an agent has is to be cancelled, once that is committed. */
+  onCancel: (run: RunRecord) => void = () => undefined;
+
+  constructor(context: TenureContext, state: WorkState, reader: Reader) {
+    this.#context = context;
+    this.#state = state;
+    this.#reader = reader;
+  }
+
+  /** Makes a run of a job now. The answer is committed. */
+  async submit(job: JobRecord, request: RunRequest): Promise<Submitted> {
+    requireStore(this.#context);
+    const changes = this.plan(job, request);
+    const [run] = changes.newRuns ?? [];
+    if (run === undefined) throw new Error('a request makes one run');
+    return await this.#create(run, changes);
+  }
+
+  /** What one more run of a job changes, other runs included that overlap with it. */
+  plan(job: JobRecord, request: RunRequest): Changes {
+    const { definition } = job;
+    const run = this.fresh(job, request);
+    const open = this.#state.openOfJob(run.job);
+    const decision = decideOverlap(definition.overlap, open.length);
+    if (decision.type === 'queue') return { newRuns: [run] };
+    if (decision.type === 'skip') return { newRuns: [this.skipped(run, decision.reason)] };
+    const replaced = open
+      .filter(({ id }) => this.#state.committedRun(id) !== null)
+      .map((each) => cancelRun(each, decision.reason, momentOf(this.#context)));
+    return { newRuns: [run], runs: replaced };
+  }
+
+  /** A run that is not yet anywhere but here. */
+  fresh({ definition }: JobRecord, request: RunRequest): RunRecord {
+    const moment = momentOf(this.#context);
+    return {
+      ...request,
+      id: this.#context.newId(),
+      job: definition.name,
+      state: 'queued',
+      createdAt: moment.now,
+      spec: {
+        command: definition.command,
+        env: definition.env,
+        selector: definition.selector,
+        delivery: definition.delivery,
+        retries: definition.retries,
+        timeoutMs: definition.timeoutMs,
+        priority: definition.priority,
+        serial: isSerial(definition.overlap),
+        instant: request.scheduledFor,
+      },
+      ...untouched,
+      retryOf: null,
+      term: moment.term,
+    };
+  }
+
+  /** The same run, not to be carried out. */
+  skipped(run: RunRecord, reason: string): RunRecord {
+    return { ...run, state: 'skipped', reason, finishedAt: run.createdAt };
+  }
+
+  /** Puts planned changes into effect and, once they are committed, tells the agents. */
+  async carryOut(changes: Changes): Promise<void> {
+    await this.#state.apply(changes);
+    for (const run of changes.runs ?? []) if (!isOver(run.state)) this.onCancel(run);
+  }
+
+  /** Asks to cancel a run. Gives the run as it is then; one that is over stays as it is. */
+  async cancel(id: string, reason: string): Promise<RunRecord> {
+    requireStore(this.#context);
+    const run = this.#state.open(id);
+    if (run === null) return await this.get(id);
+    const cancelled = cancelRun(run, reason, momentOf(this.#context));
+    await committed(this.carryOut(cancelled === run ? {} : { runs: [cancelled] }));
+    return await this.get(id);
+  }
+
+  /**
+   * Makes a new run that repeats one that is over; what is over stays as it is. It has no instant of its
+   * own, but its command is told the instant of the first.
+   */
+  async retry(id: string, idempotencyKey: string | null): Promise<Submitted> {
+    requireStore(this.#context);
+    const old = await this.get(id);
+    if (!isOver(old.state)) throw new Refusal('run-not-over', `run ${id} is ${old.state}`);
+    const moment = momentOf(this.#context);
+    const run: RunRecord = {
+      ...old,
+      id: this.#context.newId(),
+      state: 'queued',
+      scheduledFor: null,
+      createdAt: moment.now,
+      idempotencyKey,
+      ...untouched,
+      retryOf: old.id,
+      term: moment.term,
+    };
+    return await this.#create(run, { newRuns: [run] });
+  }
+
+  /** A run as it is committed. */
+  async get(id: string): Promise<RunRecord> {
+    const run = this.#state.committedRun(id) ?? (await this.#reader.run(id));
+    if (run === null) throw new Refusal('unknown-run', `there is no run ${id}`);
+    return run;
+  }
+
+  async #create(run: RunRecord, changes: Changes): Promise<Submitted> {
+    const commit = this.#state.apply(changes).then((written) => {
+      for (const each of changes.runs ?? []) if (!isOver(each.state)) this.onCancel(each);
+      return written;
+    });
+    const { existing } = await committed(commit);
+    const earlier = existing.get(run.id);
+    if (earlier === undefined) {
+      this.#context.failpoints.pass('after-commit-before-reply');
+      return { run, isNew: true };
+    }
+    return { run: await this.get(earlier), isNew: false };
+  }
+}

@@ -1,0 +1,274 @@
+import { RunQueue, waitingOf } from '../dispatch/queue.ts';
+import { isOver, openAttempt, type RunRecord } from '../dispatch/run.ts';
+import type { Batch, Changes } from '../store/changes.ts';
+import type { OpenWork } from '../store/load.ts';
+import type { EventRecord, JobRecord, NewEvent } from '../store/records.ts';
+import type { Written } from '../store/write-batch.ts';
+import { momentOf, type TenureContext } from './context.ts';
+
+interface RunEntry {
+  /** As it was decided; perhaps not committed yet. */
+  working: RunRecord;
+  /** As it is in the database; null: not in it yet. Only this is shown. */
+  committed: RunRecord | null;
+  /** The attempt whose order was sent by this process. */
+  orderSent: number;
+}
+
+/** So many finished runs are kept in memory for those who just waited for them. */
+const ENDED_KEPT = 5_000;
+const MAX_TIMEOUT_MS = 2_147_483_647;
+
+/**
+ * The queue and all open runs, in memory. Of each run it holds what was decided and what is committed:
+ * decisions are made on the first, answers are given from the second.
+ */
+export class WorkState {
+  readonly #context: TenureContext;
+  readonly #runs = new Map<string, RunEntry>();
+  readonly #ended = new Map<string, RunRecord>();
+  readonly #openOfJob = new Map<string, Set<string>>();
+  readonly #openOnAgent = new Map<string, Set<string>>();
+  readonly #runListeners = new Map<string, Set<() => void>>();
+  readonly #eventListeners = new Set<(events: readonly EventRecord[]) => void>();
+  readonly queue = new RunQueue();
+  /** As decided. */
+  readonly jobs = new Map<string, JobRecord>();
+  readonly #committedJobs = new Map<string, JobRecord>();
+  /** Called when something may have become possible to dispatch. */
+  onQueued: () => void = () => undefined;
+
+  constructor(context: TenureContext) {
+    this.#context = context;
+  }
+
+  /** Takes in what the database holds. */
+  load(work: OpenWork): void {
+    for (const job of work.jobs) {
+      this.jobs.set(job.definition.name, job);
+      this.#committedJobs.set(job.definition.name, job);
+    }
+    for (const run of work.runs) {
+      this.#runs.set(run.id, { working: run, committed: run, orderSent: 0 });
+      this.#index(run);
+      this.#enqueue(run);
+    }
+  }
+
+  /** An open run as it was decided; null when it is over or unknown. */
+  open(id: string): RunRecord | null {
+    const working = this.#runs.get(id)?.working;
+    return working === undefined || isOver(working.state) ? null : working;
+  }
+
+  /** A run as it is committed, if it is in memory. */
+  committedRun(id: string): RunRecord | null {
+    return this.#runs.get(id)?.committed ?? this.#ended.get(id) ?? null;
+  }
+
+  /** A run that is in memory, as it was decided. */
+  known(id: string): RunRecord | null {
+    return this.#runs.get(id)?.working ?? this.#ended.get(id) ?? null;
+  }
+
+  /** Open runs of a job, those included that are not committed yet. */
+  openOfJob(job: string): RunRecord[] {
+    return this.#lookUp(this.#openOfJob.get(job));
+  }
+
+  /** Runs with an attempt under way on an agent. */
+  openOnAgent(agent: string): RunRecord[] {
+    return this.#lookUp(this.#openOnAgent.get(agent));
+  }
+
+  countOnAgent(agent: string): number {
+    return this.#openOnAgent.get(agent)?.size ?? 0;
+  }
+
+  /** Whether a run of the job has an attempt under way. */
+  isBusy(job: string): boolean {
+    return this.openOfJob(job).some((run) => openAttempt(run) !== null);
+  }
+
+  agentsWithWork(): string[] {
+    return [...this.#openOnAgent.keys()];
+  }
+
+  committedJob(name: string): JobRecord | null {
+    return this.#committedJobs.get(name) ?? null;
+  }
+
+  /** All jobs, by name. */
+  committedJobs(): JobRecord[] {
+    return [...this.#committedJobs.values()].toSorted((a, b) =>
+      a.definition.name < b.definition.name ? -1 : 1,
+    );
+  }
+
+  counts(): { queued: number; dispatched: number; running: number } {
+    const counts = { queued: 0, dispatched: 0, running: 0 };
+    for (const { committed } of this.#runs.values()) {
+      const state = committed?.state;
+      if (state === 'queued' || state === 'dispatched' || state === 'running') counts[state] += 1;
+    }
+    return counts;
+  }
+
+  markOrdered(id: string, attempt: number): void {
+    const entry = this.#runs.get(id);
+    if (entry !== undefined) entry.orderSent = attempt;
+  }
+
+  /** Whether this process decided on the attempt, and has not sent its order yet. */
+  isOrderPending(run: RunRecord): boolean {
+    const attempt = openAttempt(run);
+    return (
+      attempt?.state === 'dispatched' &&
+      attempt.orderedTerm === this.#context.term &&
+      this.#runs.get(run.id)?.orderSent !== attempt.number
+    );
+  }
+
+  /** Puts changes into effect in memory and hands them to the database; resolves once committed. */
+  apply(changes: Changes): Promise<Written> {
+    const events = [...(changes.events ?? [])];
+    for (const run of changes.newRuns ?? []) {
+      if (isOver(run.state)) events.push(endEvent(run, momentOf(this.#context).now));
+      this.#runs.set(run.id, { working: run, committed: null, orderSent: 0 });
+      this.#index(run);
+    }
+    for (const run of changes.runs ?? []) {
+      if (isOver(run.state)) events.push(endEvent(run, momentOf(this.#context).now));
+      this.#change(run);
+    }
+    for (const job of changes.jobs ?? []) this.jobs.set(job.definition.name, job);
+    for (const name of changes.deletedJobs ?? []) this.jobs.delete(name);
+    return this.#context.committer.commit({ ...changes, events });
+  }
+
+  /** Takes note of what was committed. */
+  noteCommitted(batch: Batch, written: Written): void {
+    for (const run of batch.newRuns) this.#noteNew(run, written.existing.has(run.id));
+    for (const run of batch.runs.values()) this.#noteRun(run);
+    for (const [name, job] of batch.jobs) {
+      if (job === null) this.#committedJobs.delete(name);
+      else this.#committedJobs.set(name, job);
+    }
+    if (written.events.length === 0) return;
+    for (const listener of this.#eventListeners) listener(written.events);
+  }
+
+  /** Calls back whenever a run was committed anew. */
+  onRun(id: string, listener: () => void): () => void {
+    const listeners = this.#runListeners.get(id) ?? new Set();
+    this.#runListeners.set(id, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#runListeners.delete(id);
+    };
+  }
+
+  onEvents(listener: (events: readonly EventRecord[]) => void): () => void {
+    this.#eventListeners.add(listener);
+    return () => this.#eventListeners.delete(listener);
+  }
+
+  #change(run: RunRecord): void {
+    const entry = this.#runs.get(run.id);
+    if (entry === undefined) return;
+    this.#unindex(entry.working);
+    entry.working = run;
+    this.#index(run);
+    if (run.state === 'queued') this.#enqueue(run);
+    else this.queue.remove(run.id);
+    this.onQueued();
+  }
+
+  #noteNew(run: RunRecord, exists: boolean): void {
+    const entry = this.#runs.get(run.id);
+    if (entry === undefined) return;
+    if (exists) {
+      this.#unindex(entry.working);
+      this.#runs.delete(run.id);
+      return;
+    }
+    this.#noteRun(run);
+    if (run.state === 'queued') this.#enqueue(entry.working);
+  }
+
+  #noteRun(run: RunRecord): void {
+    const entry = this.#runs.get(run.id);
+    if (entry === undefined) return;
+    entry.committed = run;
+    if (isOver(run.state)) {
+      this.#runs.delete(run.id);
+      this.#keepEnded(run);
+    }
+    for (const listener of this.#runListeners.get(run.id) ?? []) listener();
+  }
+
+  #keepEnded(run: RunRecord): void {
+    this.#ended.set(run.id, run);
+    if (this.#ended.size <= ENDED_KEPT) return;
+    const [oldest] = this.#ended.keys();
+    if (oldest !== undefined) this.#ended.delete(oldest);
+  }
+
+  /** Into the queue, once the pause before its next attempt is over. */
+  #enqueue(run: RunRecord): void {
+    if (run.state !== 'queued') return;
+    const waitMs = run.notBefore === null ? 0 : run.notBefore - momentOf(this.#context).now;
+    if (waitMs > 0) {
+      setTimeout(
+        () => {
+          const present = this.open(run.id);
+          if (present !== null) this.#enqueue(present);
+        },
+        Math.min(waitMs, MAX_TIMEOUT_MS),
+      ).unref();
+      return;
+    }
+    this.queue.add(waitingOf(run));
+    this.onQueued();
+  }
+
+  #index(run: RunRecord): void {
+    if (isOver(run.state)) return;
+    addTo(this.#openOfJob, run.job, run.id);
+    const attempt = openAttempt(run);
+    if (attempt !== null) addTo(this.#openOnAgent, attempt.agent, run.id);
+  }
+
+  #unindex(run: RunRecord): void {
+    removeFrom(this.#openOfJob, run.job, run.id);
+    const attempt = openAttempt(run);
+    if (attempt !== null) removeFrom(this.#openOnAgent, attempt.agent, run.id);
+  }
+
+  #lookUp(ids: Iterable<string> = []): RunRecord[] {
+    return [...ids].flatMap((id) => this.open(id) ?? []);
+  }
+}
+
+function endEvent(run: RunRecord, at: number): NewEvent {
+  const kind = run.state === 'lost' || run.state === 'skipped' ? `run-${run.state}` : 'run-ended';
+  const why = run.reason === null ? '' : `: ${run.reason}`;
+  return {
+    at,
+    kind: kind as 'run-lost' | 'run-skipped' | 'run-ended',
+    subject: run.id,
+    message: `run of ${run.job} is ${run.state}${why}`,
+    facts: { job: run.job, state: run.state, exitCode: run.exitCode, agent: run.agent },
+  };
+}
+
+function addTo(index: Map<string, Set<string>>, key: string, id: string): void {
+  const known = index.get(key);
+  if (known === undefined) index.set(key, new Set([id]));
+  else known.add(id);
+}
+
+function removeFrom(index: Map<string, Set<string>>, key: string, id: string): void {
+  const known = index.get(key);
+  if (known?.delete(id) && known.size === 0) index.delete(key);
+}

@@ -1,0 +1,85 @@
+import { formatDurationMs } from '@understudy/shared/kernel/duration';
+import { formatTerm } from '@understudy/shared/kernel/term';
+import type { AgentView, Attempt, EventView, JobView, Run } from '@understudy/shared/protocol/api';
+import { type AttemptRecord, logBytesOf, type RunRecord } from '../dispatch/run.ts';
+import type { AgentRecord, EventRecord, JobRecord } from '../store/records.ts';
+
+export function jobView({ definition }: JobRecord): JobView {
+  const { timeoutMs, retries, ...job } = definition;
+  const { delayMs, ...rest } = retries;
+  return {
+    ...job,
+    retries: { ...rest, delay: formatDurationMs(delayMs) },
+    timeout: timeoutMs === null ? null : formatDurationMs(timeoutMs),
+  };
+}
+
+export function runView(run: RunRecord): Run {
+  return {
+    id: run.id,
+    job: run.job,
+    state: run.state,
+    scheduledFor: instant(run.scheduledFor),
+    createdAt: iso(run.createdAt),
+    startedAt: instant(run.startedAt),
+    finishedAt: instant(run.finishedAt),
+    exitCode: run.exitCode,
+    reason: run.reason,
+    agent: run.agent,
+    term: formatTerm(run.term),
+    retryOf: run.retryOf,
+    parameters: run.parameters,
+    attempts: run.attempts.map(attemptView),
+    logBytes: logBytesOf(run),
+  };
+}
+
+export function agentView(record: AgentRecord, isConnected: boolean, running: number): AgentView {
+  const { id, draining, labels, slots, version, lost, lastSeenAt } = record;
+  const state = isConnected ? 'connected' : lost ? 'lost' : 'disconnected';
+  const seen = isConnected ? Date.now() : lastSeenAt;
+  return { id, state, draining, labels, slots, running, version, lastSeenAt: iso(seen) };
+}
+
+export function eventView({
+  seq,
+  at,
+  term,
+  kind,
+  subject,
+  message,
+  facts,
+}: EventRecord): EventView {
+  return {
+    seq: seq.toString(),
+    at: iso(at),
+    term: formatTerm(term),
+    kind,
+    subject,
+    message,
+    facts,
+  };
+}
+
+function attemptView(attempt: AttemptRecord): Attempt {
+  return {
+    number: attempt.number,
+    agent: attempt.agent,
+    term: formatTerm(attempt.orderedTerm),
+    state: attempt.state,
+    orderedAt: iso(attempt.orderedAt),
+    startedAt: instant(attempt.startedAt),
+    finishedAt: instant(attempt.finishedAt),
+    exitCode: attempt.exitCode,
+    signal: attempt.signal,
+    reason: attempt.reason,
+  };
+}
+
+function instant(ms: number | null): string | null {
+  return ms === null ? null : iso(ms);
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
