@@ -11,15 +11,18 @@ export function summaryPage(pair: PairView): string {
     ...Object.entries(pair.agents).map(([state, count]) => [`Agents ${state}`, String(count)]),
   ];
   const cells = rows
-    .map(([name = '', value = '']) => `<tr><th>${escape(name)}</th><td>${escape(value)}</td></tr>`)
+    .map(
+      ([name = '', value = '']) =>
+        `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`,
+    )
     .join('\n');
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>Understudy: ${escape(pair.pair)}</title>
+<title>Understudy: ${escapeHtml(pair.pair)}</title>
 <style>body{font-family:sans-serif;margin:2rem}th{text-align:left;padding-right:2rem}</style>
-<h1>${escape(pair.pair)}</h1>
+<h1>${escapeHtml(pair.pair)}</h1>
 <table>
 ${cells}
 </table>
@@ -28,7 +31,7 @@ ${cells}
 `;
 }
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')

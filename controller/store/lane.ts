@@ -32,6 +32,8 @@ const CONNECT_TIMEOUT_MS = 2_000;
 export class WriterLane {
   readonly #options: LaneOptions;
   #connection: Connection | null = null;
+  /** Called when the connection ends by itself. */
+  onLost: () => void = () => undefined;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -92,7 +94,9 @@ export class WriterLane {
       idleInTransactionTimeoutMs: 5_000,
     });
     connection.client.once('end', () => {
-      if (this.#connection === connection) this.#connection = null;
+      if (this.#connection !== connection) return;
+      this.#connection = null;
+      this.onLost();
     });
     this.#connection = connection;
     return connection;

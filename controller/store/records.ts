@@ -13,6 +13,8 @@ export interface JobRecord {
 export interface AgentRecord {
   readonly id: string;
   readonly incarnation: string;
+  /** Names the journal on the agent's disk; null when it has none that it could vouch for. */
+  readonly journal: string | null;
   readonly version: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly slots: number;

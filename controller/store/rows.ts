@@ -22,7 +22,7 @@ export const attemptColumns = `run, number, agent, ordered_term::text as "ordere
 export const jobColumns = `definition, ${ms('decided_until', 'decidedUntil')},
   ${ms('created_at', 'createdAt')}, ${ms('updated_at', 'updatedAt')}`;
 
-export const agentColumns = `id, incarnation, version, labels, slots, draining, lost,
+export const agentColumns = `id, incarnation, journal, version, labels, slots, draining, lost,
   ${ms('last_seen_at', 'lastSeenAt')}`;
 
 export const eventColumns = `seq::text as seq, ${ms('at', 'at')}, term::text as term, kind, subject,

@@ -123,13 +123,13 @@ const WRITE_JOBS = `with new as (
     decided_until = excluded.decided_until, created_at = excluded.created_at,
     updated_at = excluded.updated_at`;
 
-const WRITE_AGENTS = `insert into agent (pair, term, id, incarnation, version, labels, slots, draining,
-    lost, last_seen_at)
-  select $1, $2::bigint, id, incarnation, version, labels, slots, draining, lost, last_seen_at
-  from jsonb_to_recordset($3::jsonb) as new (id text, incarnation uuid, version text, labels jsonb,
+const WRITE_AGENTS = `insert into agent (pair, term, id, incarnation, journal, version, labels, slots,
+    draining, lost, last_seen_at)
+  select $1, $2::bigint, id, incarnation, journal, version, labels, slots, draining, lost, last_seen_at
+  from jsonb_to_recordset($3::jsonb) as new (id text, incarnation uuid, journal uuid, version text, labels jsonb,
     slots integer, draining boolean, lost boolean, last_seen_at timestamptz)
-  on conflict (pair, id) do update set incarnation = excluded.incarnation, version = excluded.version,
-    labels = excluded.labels, slots = excluded.slots, draining = excluded.draining,
+  on conflict (pair, id) do update set incarnation = excluded.incarnation, journal = excluded.journal,
+    version = excluded.version, labels = excluded.labels, slots = excluded.slots, draining = excluded.draining,
     lost = excluded.lost, last_seen_at = excluded.last_seen_at, term = excluded.term`;
 
 const INSERT_EVENTS = `insert into event (pair, term, at, kind, subject, message, facts)

@@ -2,7 +2,7 @@ import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import type { OrderWire, Register, RegisteredWire } from '@understudy/shared/protocol/agent';
 import type { Candidate } from '../dispatch/queue.ts';
 import { openAttempt, type RunRecord } from '../dispatch/run.ts';
-import { loseAttempt } from '../dispatch/transitions.ts';
+import { loseAttempt, refuseAttempt } from '../dispatch/transitions.ts';
 import type { AgentRecord, EventKind, NewEvent } from '../store/records.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
 import { Refusal } from './refusal.ts';
@@ -69,14 +69,18 @@ export class AgentService {
       );
     }
     const { now } = momentOf(this.#context);
-    const { agent: id, incarnation, version, labels, slots } = message;
+    const { agent: id, incarnation, journal, version, labels, slots } = message;
     const draining = known?.record.draining ?? false;
-    const facts = { incarnation, version, labels, slots, draining };
+    const facts = { incarnation, journal, version, labels, slots, draining };
+    const isSameJournal = journal !== null && known?.record.journal === journal;
     const record: AgentRecord = { id, ...facts, lost: false, lastSeenAt: now };
     known?.stream?.close();
     this.#agents.set(id, { record, isRegistered: true, stream: null });
     this.#awaitReturn(id);
-    const commit = this.#state.apply({ agents: [record], runs: this.#judge(message) });
+    const commit = this.#state.apply({
+      agents: [record],
+      runs: this.#judge(message, isSameJournal),
+    });
     await committed(commit);
     return {
       term: formatTerm(this.#context.term),
@@ -188,15 +192,23 @@ export class AgentService {
     }
   }
 
-  /** What we thought it runs, and it does not: the order never arrived, or its journal is gone. */
-  #judge(message: Register): RunRecord[] {
+  /**
+   * What we thought it runs, and it does not know. If its journal is the one that it had when the order
+   * was given, the order never arrived and never will: the run goes back to the queue, in either
+   * delivery class. Else nobody can know whether it ran.
+   */
+  #judge(message: Register, isSameJournal: boolean): RunRecord[] {
     const runs = new Set(message.attempts.map(({ run, attempt }) => `${run}.${attempt}`));
     const moment = momentOf(this.#context);
     return this.#state
       .openOnAgent(message.agent)
       .filter((run) => !runs.has(`${run.id}.${openAttempt(run)?.number}`))
       .filter((run) => !this.#state.isOrderPending(run))
-      .map((run) => loseAttempt(run, `agent ${message.agent} does not know this attempt`, moment));
+      .map((run) =>
+        isSameJournal && openAttempt(run)?.state === 'dispatched'
+          ? refuseAttempt(run, `the order never reached agent ${message.agent}`, moment)
+          : loseAttempt(run, `agent ${message.agent} does not know this attempt`, moment),
+      );
   }
 
   /** What it runs, and we don't want: the run is over, or another attempt of it counts. */

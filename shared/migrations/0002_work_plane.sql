@@ -95,6 +95,8 @@ create table agent (
   pair text not null check (pair <> ''),
   id text not null check (id <> ''),
   incarnation uuid not null,
+  -- Names the journal on the agent's disk: while it stays, what the agent does not know it never started.
+  journal uuid,
   version text not null,
   labels jsonb not null,
   slots integer not null check (slots >= 0),
