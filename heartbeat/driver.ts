@@ -20,7 +20,7 @@ export interface RoleDriverOptions {
   readonly role: RoleOptions;
   readonly lease: LeaseStore;
   readonly controller: Pick<ControllerProcess, 'start' | 'activate' | 'extend' | 'drain' | 'kill'>;
-  readonly askTestimony: (term: Term) => void;
+  readonly askTestimony: (held: Held) => void;
   readonly tellPeersTenureOver: (term: Term) => void;
   /** Called after each story, with the state that it led to. */
   readonly onStory: (story: Story, state: RoleState) => void;
@@ -39,6 +39,7 @@ export class RoleDriver {
   #finish: () => void = () => undefined;
   #state: RoleState;
   #busy = false;
+  #isBroken = false;
   #timer: NodeJS.Timeout | null = null;
   #lastDemotion: LastDemotion | null = null;
 
@@ -59,14 +60,19 @@ export class RoleDriver {
     return this.#lastDemotion;
   }
 
-  /** Begins, and resolves when the machine has stopped: after the event `stop`. */
-  run(): Promise<void> {
+  /**
+   * Begins, and resolves when the machine has stopped: after the event `stop`. `predecessor`: the
+   * incarnation that had this node id before, if it is proven to have died on this host.
+   */
+  run(predecessor: string | null): Promise<void> {
+    this.#state = initialRole(this.#options.clock.monotonicMs(), predecessor);
     this.#options.lease.onHint(() => this.dispatch({ kind: 'hint' }));
     this.dispatch({ kind: 'tick' });
     return this.#finished;
   }
 
   dispatch(event: RoleEvent): void {
+    if (this.#isBroken) return;
     this.#queue.push(event);
     if (this.#busy) return;
     this.#busy = true;
@@ -74,18 +80,20 @@ export class RoleDriver {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
         this.#take(next);
       }
+    } catch (error) {
+      this.#break(error);
     } finally {
       this.#busy = false;
     }
     this.#planWake();
   }
 
-  /** Gives this node's word for all terms up to `term`, if it can: null, or the reason against it. */
-  testify(term: Term): string | null {
-    if (!mayTestify(this.#state, term)) {
-      return `this node is in phase ${this.#state.phase.name} and may act under that term`;
+  /** Gives this node's word that the tenure and all below are over, if it can: null, or why not. */
+  testify(held: Held): string | null {
+    if (this.#isBroken || !mayTestify(this.#state, held, this.#options.role)) {
+      return `this node is in phase ${this.#state.phase.name} and cannot speak for that tenure`;
     }
-    this.dispatch({ kind: 'testified', term });
+    this.dispatch({ kind: 'testified', term: held.term });
     return null;
   }
 
@@ -96,9 +104,21 @@ export class RoleDriver {
     for (const effect of effects) this.#execute(effect);
   }
 
+  /**
+   * A breach of an invariant, or an effect that throws, ends the process, whoever called: state and deeds
+   * no longer agree, and the kernel ends the controller with us.
+   */
+  #break(error: unknown): void {
+    this.#isBroken = true;
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+
   #planWake(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    if (this.#isBroken) return;
     const now = this.#options.clock.monotonicMs();
     const at = wakeAt(this.#state, now, this.#options.role);
     if (at === Number.POSITIVE_INFINITY) return;
@@ -120,7 +140,7 @@ export class RoleDriver {
       case 'break':
         return this.#later(this.#giveBack(effect.held, lease.break(effect.held)));
       case 'ask-testimony':
-        return this.#options.askTestimony(effect.term);
+        return this.#options.askTestimony(effect.held);
       case 'tell-peers-tenure-over':
         return this.#options.tellPeersTenureOver(effect.term);
       case 'start-controller':

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type { PeerState, PeerStateWire } from '@understudy/shared/protocol/peer';
@@ -98,7 +99,7 @@ export class Heartbeat {
       role: this.#role,
       lease: this.#lease,
       controller: this.#controller,
-      askTestimony: (term) => this.#peers.askTestimony(term),
+      askTestimony: (held) => this.#peers.askTestimony(held),
       tellPeersTenureOver: (term) => {
         this.#tenureOver.note(term);
         this.#peers.exchangeNow();
@@ -122,8 +123,8 @@ export class Heartbeat {
     const server = await this.#listen();
     log.info('the heartbeat listens', { ...config.heartbeat.listen, version });
     try {
-      await this.#start();
-      if (!this.#stopping.signal.aborted) await this.#live();
+      const predecessor = await this.#start();
+      if (!this.#stopping.signal.aborted) await this.#live(predecessor);
     } finally {
       await this.#lease.close();
       await closeServer(server);
@@ -133,9 +134,9 @@ export class Heartbeat {
   }
 
   /** Before anything may be claimed: the node id is ours alone, and nothing of an earlier life runs. */
-  async #start(): Promise<void> {
+  async #start(): Promise<string | null> {
     const { config, incarnation, log } = this.#options;
-    await takeNodeId({
+    const predecessor = await takeNodeId({
       registry: this.#lease.registry,
       node: config.node,
       self: this.#identity,
@@ -144,7 +145,7 @@ export class Heartbeat {
       signal: this.#stopping.signal,
       log,
     });
-    if (this.#stopping.signal.aborted) return;
+    if (this.#stopping.signal.aborted) return null;
     await endPredecessors({
       pair: config.pair,
       node: config.node,
@@ -152,9 +153,10 @@ export class Heartbeat {
       log,
       withinMs: END_PREDECESSORS_WITHIN_MS,
     });
+    return predecessor;
   }
 
-  async #live(): Promise<void> {
+  async #live(predecessor: string | null): Promise<void> {
     const { config, clock } = this.#options;
     this.#running = true;
     this.#peers.start();
@@ -170,7 +172,9 @@ export class Heartbeat {
     );
     const signsOfLife = setInterval(() => void this.#signOfLife(), SIGN_OF_LIFE_EVERY_MS);
     try {
-      await this.#driver.run();
+      await this.#driver.run(predecessor);
+      // The peers were just told that a tenure ended; they may want our word for it before we go.
+      if (this.#tenureOver.term !== null) await delay(2 * config.timers.callTimeoutMs);
     } finally {
       clearInterval(signsOfLife);
       suspension.stop();
@@ -193,8 +197,8 @@ export class Heartbeat {
         self: () => this.#selfForPeers(),
         onHeard: (state) => this.#heardPeer(state),
         // Before this heartbeat has cleaned up after its predecessor it knows nothing to testify.
-        testify: (term) =>
-          this.#running ? this.#driver.testify(term) : 'this heartbeat is still starting',
+        testify: (held) =>
+          this.#running ? this.#driver.testify(held) : 'this heartbeat is still starting',
         log,
       }),
       log,

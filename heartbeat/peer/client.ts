@@ -11,6 +11,7 @@ import type { Clock } from '@understudy/shared/runtime/clock';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
 import axios, { type AxiosInstance } from 'axios';
+import type { Held } from '../lease/port.ts';
 import { isSignedBy, SIGNATURE_HEADER } from './signature.ts';
 
 /** How a peer looks from here. */
@@ -44,7 +45,7 @@ export interface Peers {
   stop(): void;
   views(): readonly PeerView[];
   /** Asks all peers for their word; what they give arrives at `onTestimony`. */
-  askTestimony(term: Term): void;
+  askTestimony(held: Held): void;
   /** Exchanges with all peers now, without waiting for the next turn. */
   exchangeNow(): void;
 }
@@ -75,8 +76,8 @@ export function makePeers(options: PeersOptions): Peers {
       if (timer !== null) clearInterval(timer);
     },
     views: () => links.map((link) => link.view),
-    askTestimony: (term) => {
-      for (const link of links) void link.askTestimony(term);
+    askTestimony: (held) => {
+      for (const link of links) void link.askTestimony(held);
     },
     exchangeNow,
   };
@@ -112,13 +113,13 @@ class PeerLink {
     }
   }
 
-  async askTestimony(term: Term): Promise<void> {
+  async askTestimony({ term, incarnation }: Held): Promise<void> {
     const { pair, node, log } = this.#options;
     try {
       let sentNonce = '';
       const answer = await this.#ask('/peer/v1/testimony', (nonce) => {
         sentNonce = nonce;
-        return { pair, node, nonce, term: formatTerm(term) };
+        return { pair, node, nonce, term: formatTerm(term), incarnation };
       });
       const testimony = testimonySchema.parse(answer);
       if (!testimony.binding) {

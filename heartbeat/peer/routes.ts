@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { formatTerm, type Term } from '@understudy/shared/kernel/term';
+import { formatTerm } from '@understudy/shared/kernel/term';
 import {
   exchangeSchema,
   type PeerState,
@@ -10,6 +10,7 @@ import {
 import type { Log } from '@understudy/shared/runtime/log';
 import type Koa from 'koa';
 import type { z } from 'zod';
+import type { Held } from '../lease/port.ts';
 import { isSameSecret, SIGNATURE_HEADER, sign } from './signature.ts';
 
 export interface PeerRoutesOptions {
@@ -19,8 +20,8 @@ export interface PeerRoutesOptions {
   readonly token: string;
   readonly self: () => PeerStateWire;
   readonly onHeard: (state: PeerState) => void;
-  /** Gives this node's word up to that term: null when given, else why not. */
-  readonly testify: (term: Term) => string | null;
+  /** Gives this node's word for that tenure: null when given, else why not. */
+  readonly testify: (held: Held) => string | null;
   readonly log: Log;
 }
 
@@ -67,11 +68,11 @@ function exchange(context: Koa.Context, body: string, options: PeerRoutesOptions
 function testimony(context: Koa.Context, body: string, options: PeerRoutesOptions): void {
   const request = parse(context, testimonyRequestSchema, body);
   if (request === null) return;
-  const { nonce, term, node, pair } = request;
+  const { nonce, term, node, pair, incarnation } = request;
   if (pair !== options.pair) {
     return refuse(context, 409, 'other-pair', `this is a node of the pair ${options.pair}`);
   }
-  const refusal = options.testify(term);
+  const refusal = options.testify({ term, incarnation });
   const said: TestimonyWire =
     refusal === null
       ? {

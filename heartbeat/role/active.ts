@@ -120,9 +120,13 @@ function blame(state: RoleState, why: Demotion, now: number, options: RoleOption
   const tenure = tenureOf(state);
   const isFault = why.reason.startsWith('controller-');
   if (tenure === null || !isFault) return state;
-  const isEarly = now - tenure.beganAt < EARLY_TTLS * options.ttlMs;
+  // One that never served failed early, however long it tried.
+  const neverServed = state.phase.name === 'promoting';
+  const isEarly = neverServed || now - tenure.beganAt < EARLY_TTLS * options.ttlMs;
   const earlyFailures = isEarly ? state.earlyFailures + 1 : 0;
   const holdOffMs =
     earlyFailures < 2 ? 0 : Math.min(HOLD_OFF_MAX_MS, HOLD_OFF_FIRST_MS * 2 ** (earlyFailures - 2));
-  return { ...state, earlyFailures, claimNotBefore: now + holdOffMs };
+  // A cold node could claim again before the peer has even read that the lease is free.
+  const leadMs = options.standby === 'cold' ? options.pollEveryMs + options.callTimeoutMs : 0;
+  return { ...state, earlyFailures, claimNotBefore: now + Math.max(holdOffMs, leadMs) };
 }

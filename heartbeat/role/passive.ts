@@ -20,13 +20,13 @@ export function seesLease(
   switch (event.kind) {
     case 'lease-read':
       return andThen(sawRow(state, event.row, now, options), (seen) =>
-        afterRead(state, seen, event.row, options),
+        afterRead(seen, event.row, now, options),
       );
     case 'read-failed':
       return storeAway({ ...state, reading: false }, event.error, now, options);
     case 'claim-granted':
       return andThen(sawRow(state, event.row, now, options), (seen) =>
-        takeGrant(seen, event.row, event.sentAt, options),
+        takeGrant(seen, event.row, { sentAt: event.sentAt, now }, options),
       );
     case 'claim-refused':
       return andThen(sawRow(state, event.row, now, options), (seen) =>
@@ -59,7 +59,8 @@ function sawRow(state: RoleState, row: LeaseRow, now: number, options: RoleOptio
         ...state,
         watch: observe(state.watch, row, now),
         reading: false,
-        nextReadAt: now + options.pollEveryMs,
+        readAgain: false,
+        nextReadAt: state.readAgain ? now : now + options.pollEveryMs,
         storeAwaySince: null,
       },
       row.term,
@@ -77,28 +78,40 @@ function storeAway(state: RoleState, error: string, now: number, options: RoleOp
 }
 
 /** What a freshly read row asks for, beside judging it. */
-function afterRead(before: RoleState, state: RoleState, row: LeaseRow, options: RoleOptions): Step {
+function afterRead(state: RoleState, row: LeaseRow, now: number, options: RoleOptions): Step {
   const { phase } = state;
-  if (phase.name === 'claiming' && phase.answerLost) return resolveClaim(state, row, options);
+  if (phase.name === 'claiming' && phase.answerLost) return resolveClaim(state, row, now, options);
   if (phase.name !== 'watching' || row.released || state.givingBack !== null) return only(state);
   if (row.holder?.incarnation === options.self.incarnation) return giveBackUnused(state, row);
-  return breakPredecessor(before, state, row, options);
+  return breakPredecessor(state, row, options);
 }
 
 /** The answer to our claim was lost: the row tells whether it was granted. */
-function resolveClaim(state: RoleState, row: LeaseRow, options: RoleOptions): Step {
+function resolveClaim(state: RoleState, row: LeaseRow, now: number, options: RoleOptions): Step {
   const { phase } = state;
   if (phase.name !== 'claiming') return only(state);
   if (row.released || row.holder?.incarnation !== options.self.incarnation) {
-    return only(notClaiming(state));
+    // Not at once again: an error that comes with each claim must not become a storm of claims.
+    return only({ ...notClaiming(state), claimNotBefore: now + options.pollEveryMs });
   }
-  return takeGrant(state, row, phase.sentAt, options);
+  return takeGrant(state, row, { sentAt: phase.sentAt, now }, options);
 }
 
-function takeGrant(state: RoleState, row: LeaseRow, sentAt: number, options: RoleOptions): Step {
+interface GrantTimes {
+  readonly sentAt: number;
+  readonly now: number;
+}
+
+function takeGrant(
+  state: RoleState,
+  row: LeaseRow,
+  { sentAt, now }: GrantTimes,
+  options: RoleOptions,
+): Step {
   const unused = whyGrantIsUnusable(state, row, options);
   if (unused !== null) {
-    const gaveBack = giveBackUnused(notClaiming(state), row);
+    const claimNotBefore = now + options.pollEveryMs;
+    const gaveBack = giveBackUnused({ ...notClaiming(state), claimNotBefore }, row);
     const story = { kind: 'grant-not-used', term: row.term, why: unused } as const;
     return only(gaveBack.state, [{ kind: 'tell', story }, ...gaveBack.effects]);
   }
@@ -108,6 +121,7 @@ function takeGrant(state: RoleState, row: LeaseRow, sentAt: number, options: Rol
     beganAt: sentAt,
     nextRenewAt: sentAt + options.renewEveryMs,
     renewing: false,
+    provenBy: sentAt,
   };
   return only({ ...state, phase: { name: 'promoting', tenure, activated: false } }, [
     { kind: 'tell', story: { kind: 'granted', term: row.term } },
@@ -129,21 +143,15 @@ function giveBackUnused(state: RoleState, row: LeaseRow): Step {
 }
 
 /**
- * Gives back what an earlier incarnation of this host holds: nobody else can know that it is dead, and
- * this heartbeat made sure of it before its machine began. Only the lease that the first reading showed:
- * a later one of our node id would belong to somebody who took the id from us.
+ * Gives back what the earlier incarnation of this host holds: nobody else can know that it is dead, and
+ * this heartbeat has proof. A lease of our node id in other hands is none of our business: it may be
+ * alive on another host.
  */
-function breakPredecessor(
-  before: RoleState,
-  state: RoleState,
-  row: LeaseRow,
-  options: RoleOptions,
-): Step {
+function breakPredecessor(state: RoleState, row: LeaseRow, options: RoleOptions): Step {
   if (row.holder === null || row.holder.node !== options.self.node) return only(state);
-  const isFirstReading = before.watch.row === null;
-  if (!isFirstReading && row.term !== state.predecessorTerm) return only(state);
+  if (row.holder.incarnation !== state.predecessor) return only(state);
   const held = { term: row.term, incarnation: row.holder.incarnation };
-  return only({ ...state, predecessorTerm: row.term, givingBack: row.term }, [
+  return only({ ...state, givingBack: row.term }, [
     { kind: 'tell', story: { kind: 'predecessor-found', term: row.term } },
     { kind: 'break', held },
   ]);

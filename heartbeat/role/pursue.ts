@@ -35,6 +35,9 @@ export function wakeAt(state: RoleState, now: number, options: RoleOptions): num
   const read = state.reading ? Number.POSITIVE_INFINITY : state.nextReadAt;
   switch (phase.name) {
     case 'watching': {
+      // What is under way answers by an event of its own.
+      if (state.stopping) return Number.POSITIVE_INFINITY;
+      if (state.givingBack !== null) return read;
       const judgement = judge(state.watch, state.testifiedTerm, now, options);
       const claim =
         judgement.kind === 'wait'
@@ -47,7 +50,10 @@ export function wakeAt(state: RoleState, now: number, options: RoleOptions): num
     case 'claiming':
       return phase.answerLost ? read : Number.POSITIVE_INFINITY;
     case 'promoting':
-      return Math.min(tenureWakeAt(phase.tenure), phase.tenure.beganAt + options.serveWithinMs);
+      return Math.min(
+        tenureWakeAt(phase.tenure, phase.activated),
+        phase.tenure.beganAt + options.serveWithinMs,
+      );
     case 'serving':
       return tenureWakeAt(phase.tenure);
     case 'draining':
@@ -57,9 +63,9 @@ export function wakeAt(state: RoleState, now: number, options: RoleOptions): num
   }
 }
 
-function tenureWakeAt(tenure: Tenure): number {
+function tenureWakeAt(tenure: Tenure, isUsed = true): number {
   return Math.min(
-    tenure.trustedUntil,
+    isUsed ? tenure.trustedUntil : Number.POSITIVE_INFINITY,
     tenure.renewing ? Number.POSITIVE_INFINITY : tenure.nextRenewAt,
   );
 }
@@ -130,7 +136,7 @@ function ask(state: RoleState, suspicious: boolean, now: number, options: RoleOp
   const wanted = suspicious || now < state.askUntil;
   if (!wanted || now < state.nextAskAt) return only(state);
   return only({ ...state, nextAskAt: now + options.callTimeoutMs }, [
-    { kind: 'ask-testimony', term: row.term },
+    { kind: 'ask-testimony', held: { term: row.term, incarnation: row.holder.incarnation } },
   ]);
 }
 

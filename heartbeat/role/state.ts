@@ -25,6 +25,8 @@ export interface Tenure {
   readonly beganAt: number;
   readonly nextRenewAt: number;
   readonly renewing: boolean;
+  /** A renewal sent before this instant proves nothing: the host slept since. */
+  readonly provenBy: number;
 }
 
 export type DemoteReason =
@@ -72,6 +74,8 @@ export interface RoleState {
   readonly controllerProblems: readonly string[];
   readonly watch: Watch;
   readonly reading: boolean;
+  /** A hint came while a reading was under way: it may have been too early, so another one follows. */
+  readonly readAgain: boolean;
   readonly nextReadAt: number;
   /** Since when the store does not answer; null while it does. */
   readonly storeAwaySince: number | null;
@@ -84,8 +88,11 @@ export interface RoleState {
   readonly nextAskAt: number;
   /** A peer hinted that its tenure is over: its word is asked for until this instant. */
   readonly askUntil: number;
-  /** The term that the first reading showed in the hands of an earlier incarnation of this node. */
-  readonly predecessorTerm: Term | null;
+  /**
+   * The incarnation that had this node id before, if it is proven that it ran on this host and is dead.
+   * Only for it, and for ourselves, may this node speak.
+   */
+  readonly predecessor: string | null;
   /** A lease of ours, or of our predecessor, that we are giving back: not asked for twice. */
   readonly givingBack: Term | null;
   readonly stopping: boolean;
@@ -153,7 +160,7 @@ export type RoleEffect =
   | { readonly kind: 'release'; readonly held: Held }
   /** Releases what an earlier incarnation of this host left behind. */
   | { readonly kind: 'break'; readonly held: Held }
-  | { readonly kind: 'ask-testimony'; readonly term: Term }
+  | { readonly kind: 'ask-testimony'; readonly held: Held }
   | { readonly kind: 'tell-peers-tenure-over'; readonly term: Term }
   | { readonly kind: 'start-controller' }
   | { readonly kind: 'activate-controller'; readonly term: Term; readonly trustedUntil: number }

@@ -26,14 +26,18 @@ export function stepRole(
   return step;
 }
 
-/** The state of a heartbeat that has cleaned up after its predecessor and knows nothing yet. */
-export function initialRole(now: number): RoleState {
+/**
+ * The state of a heartbeat that has cleaned up after its predecessor and knows nothing yet. `predecessor`:
+ * the incarnation that had this node id before, if it is proven to have died on this host.
+ */
+export function initialRole(now: number, predecessor: string | null = null): RoleState {
   return {
     phase: { name: 'watching' },
     controller: 'none',
     controllerProblems: [],
     watch: { row: null, changedAt: now, readAt: now },
     reading: false,
+    readAgain: false,
     nextReadAt: now,
     storeAwaySince: null,
     highestTerm: 0n,
@@ -41,7 +45,7 @@ export function initialRole(now: number): RoleState {
     testifiedTerm: 0n,
     nextAskAt: now,
     askUntil: now,
-    predecessorTerm: null,
+    predecessor,
     givingBack: null,
     stopping: false,
     earlyFailures: 0,
@@ -55,7 +59,9 @@ function note(step: Step, event: RoleEvent, now: number, options: RoleOptions): 
     case 'tick':
       return step;
     case 'hint':
-      return only({ ...state, nextReadAt: now });
+      // While the store fails, its hints only tell that a connection was made: no reason to hurry.
+      if (state.storeAwaySince !== null) return step;
+      return only({ ...state, nextReadAt: now, readAgain: state.reading });
     case 'lease-read':
     case 'claim-refused':
     case 'claim-granted':
@@ -89,7 +95,9 @@ function note(step: Step, event: RoleEvent, now: number, options: RoleOptions): 
     case 'testimony':
       return only(takeTestimony(state, event));
     case 'testified':
-      return only({ ...state, boundTerm: maxTerm(state.boundTerm, event.term) });
+      return only(
+        learnTerm({ ...state, boundTerm: maxTerm(state.boundTerm, event.term) }, event.term),
+      );
     case 'peer-hint':
       return only({ ...state, nextReadAt: now, nextAskAt: now, askUntil: now + options.ttlMs });
     case 'heard-term':
@@ -105,7 +113,7 @@ function note(step: Step, event: RoleEvent, now: number, options: RoleOptions): 
     case 'controller-gone':
       return controllerGone(state, event.detail, now, options);
     case 'suspended':
-      return suspended(state, now);
+      return suspended(state, now, options);
     case 'stop':
       return only({ ...state, stopping: true });
     default:
@@ -121,6 +129,9 @@ function renewed(state: RoleState, event: RenewGranted, options: RoleOptions): R
     return only(state);
   }
   if (phase.tenure.term !== event.row.term) return only(state);
+  if (event.sentAt < phase.tenure.provenBy) {
+    return only({ ...state, phase: { ...phase, tenure: { ...phase.tenure, renewing: false } } });
+  }
   const tenure = {
     ...phase.tenure,
     renewing: false,
@@ -169,15 +180,18 @@ function takeTestimony(
   return { ...state, testifiedTerm: maxTerm(state.testifiedTerm, row.term) };
 }
 
-function suspended(state: RoleState, now: number): Reaction {
+/**
+ * The host slept, for how long nobody knows: what is trusted shrinks to the time that two renewals need,
+ * and an answer to what was sent before proves nothing.
+ */
+function suspended(state: RoleState, now: number, options: RoleOptions): Reaction {
   const { phase } = state;
   const tell = [{ kind: 'tell', story: { kind: 'suspended' } }] as const;
   const anew = { ...state, watch: observeAnew(state.watch, now), nextReadAt: now };
   if (phase.name !== 'promoting' && phase.name !== 'serving' && phase.name !== 'draining') {
     return only(anew, tell);
   }
-  return only(
-    { ...anew, phase: { ...phase, tenure: { ...phase.tenure, nextRenewAt: now } } },
-    tell,
-  );
+  const trustedUntil = Math.min(phase.tenure.trustedUntil, now + 2 * options.callTimeoutMs);
+  const tenure = { ...phase.tenure, trustedUntil, nextRenewAt: now, provenBy: now };
+  return only({ ...anew, phase: { ...phase, tenure } }, tell);
 }

@@ -1,4 +1,4 @@
-import type { Term } from '@understudy/shared/kernel/term';
+import type { Held } from '../lease/port.ts';
 import type { Role, RoleOptions, RoleState, Tenure } from './state.ts';
 
 /** The tenure while there is one that may still be trusted; null otherwise. */
@@ -47,11 +47,14 @@ export function canActivate(state: RoleState, options: RoleOptions): boolean {
 }
 
 /**
- * Whether this node may give its word that all its tenures up to `term` are over: it holds none of them,
- * and no controller of its acts or could act under one. Giving it is the event `testified`, after which
- * a grant up to that term is never used, even one that is under way now.
+ * Whether this node may give its word that the tenure `held`, and all its tenures below, are over: it holds
+ * none of them, and no controller of its acts or could act under one. It speaks for itself and for its
+ * proven dead predecessor only. Giving it is the event `testified`, after which a grant up to that term is
+ * never used, even one that is under way now.
  */
-export function mayTestify(state: RoleState, term: Term): boolean {
+export function mayTestify(state: RoleState, held: Held, options: RoleOptions): boolean {
+  const { term, incarnation } = held;
+  if (incarnation !== options.self.incarnation && incarnation !== state.predecessor) return false;
   if (state.phase.name === 'fencing') return false;
   const tenure = tenureOf(state);
   if (tenure !== null && tenure.term <= term) return false;

@@ -69,12 +69,13 @@ export function judge(
 ): Judgement {
   const { row } = watch;
   if (row === null) return { kind: 'wait', until: Number.POSITIVE_INFINITY, suspicious: false };
-  if (row.holder === null || row.released) {
-    const who = row.holder === null ? 'nobody ever held it' : `${row.holder.node} let it go`;
+  const holder = row.holder?.node ?? 'nobody';
+  if (row.released) {
+    const who = row.holder === null ? 'nobody ever held it' : `${holder} let it go`;
     return { kind: 'claim', basis: 'released', evidence: `the lease is free: ${who}` };
   }
-  if (testifiedTerm >= row.term) {
-    const evidence = `the host of ${row.holder.node} testified that its tenure of term ${row.term} is over`;
+  if (row.holder !== null && testifiedTerm >= row.term) {
+    const evidence = `the host of ${holder} testified that its tenure of term ${row.term} is over`;
     return { kind: 'claim', basis: 'testified', evidence };
   }
   // Nodes may disagree about T: the larger one counts.
@@ -90,7 +91,7 @@ export function judge(
   return {
     kind: 'claim',
     basis: 'silence',
-    evidence: `no renewal of term ${row.term} by ${row.holder.node} for ${Math.round(silentForMs)} ms`,
+    evidence: `no renewal of term ${row.term} by ${holder} for ${Math.round(silentForMs)} ms`,
     evenIfNotExpired: silentForMs >= 3 * ttlMs,
   };
 }

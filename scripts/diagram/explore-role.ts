@@ -99,7 +99,8 @@ function possibleEvents(state: RoleState, now: number, random: () => number): re
     { kind: 'testimony', node: 'b', term },
   ];
   if (random() < 0.1) events.push({ kind: 'stop' });
-  if (mayTestify(state, term)) events.push({ kind: 'testified', term });
+  if (mayTestify(state, { term, incarnation: 'own' }, exploredOptions))
+    events.push({ kind: 'testified', term });
   if (state.reading) events.push(...readings(state, random));
   return [...events, ...controllerEvents(state), ...answers(state, now)];
 }

@@ -8,15 +8,18 @@ export type Term = bigint;
 /** How many low bits of a term count grants within one WAL timeline. */
 export const TIMELINE_SHIFT = 40n;
 
-/** The largest term that PostgreSQL's bigint can hold. */
-export const MAX_TERM: Term = 2n ** 63n - 1n;
+/**
+ * The largest term that is believed. No store grants one so high (its timeline would be above four
+ * million), and a claim above it still fits PostgreSQL's bigint: a forged term can't end all claims.
+ */
+export const MAX_TERM: Term = 2n ** 62n;
 
 /** The term as it travels: a decimal string. */
 export function formatTerm(term: Term): string {
   return term.toString(10);
 }
 
-/** Parses a decimal term; null when the text is not a whole number in the range of a bigint. */
+/** Parses a decimal term; null when the text is not a whole number up to `MAX_TERM`. */
 export function parseTerm(text: string): Term | null {
   if (!/^\d{1,19}$/.test(text)) return null;
   const term = BigInt(text);

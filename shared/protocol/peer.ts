@@ -42,6 +42,8 @@ export const testimonyRequestSchema = z.object({
   node: nameSchema,
   nonce: z.string().min(16).max(64),
   term: termSchema,
+  /** Who holds the lease in that term, as the store says. */
+  incarnation: z.uuid(),
 });
 
 /**

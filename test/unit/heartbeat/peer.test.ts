@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Held } from '@understudy/heartbeat/lease/port';
 import { makePeers, type Peers } from '@understudy/heartbeat/peer/client';
 import { makePeerRoutes } from '@understudy/heartbeat/peer/routes';
 import { SIGNATURE_HEADER, sign } from '@understudy/heartbeat/peer/signature';
@@ -13,6 +14,8 @@ import axios from 'axios';
 import Koa from 'koa';
 
 const token = 'the-token-of-the-pair';
+
+const held = { term: 9n, incarnation: randomUUID() };
 
 function stateOf(node: string, more: Partial<PeerStateWire> = {}): PeerStateWire {
   return {
@@ -47,7 +50,7 @@ async function listen(t: ExecutionContext, server: Server): Promise<string> {
 /** Node b, with its testimony under the test's control. */
 async function answeringPeer(
   t: ExecutionContext,
-  testify: (term: bigint) => string | null = () => null,
+  testify: (held: Held) => string | null = () => null,
 ): Promise<string> {
   const app = new Koa();
   const incarnation = randomUUID();
@@ -116,12 +119,12 @@ test('F122: a wrong token is refused, and said to be the reason', async (t) => {
 
 test('A peer that gives its word is heard with its node and the term asked for', async (t) => {
   const asked: bigint[] = [];
-  const url = await answeringPeer(t, (term) => {
+  const url = await answeringPeer(t, ({ term }) => {
     asked.push(term);
     return null;
   });
   const { peers, testimony } = asking(url);
-  peers.askTestimony(9n);
+  peers.askTestimony(held);
   t.deepEqual(await testimony, ['b', 9n]);
   t.deepEqual(asked, [9n]);
 });
@@ -173,11 +176,11 @@ for (const [title, forge] of Object.entries(forgeries)) {
   test(`F120: testimony ${title} does not count`, async (t) => {
     const { url, done } = forger(t, forge);
     const { peers, testimony } = asking(await url);
-    peers.askTestimony(9n);
+    peers.askTestimony(held);
     await done;
     // An honest answer of another peer arrives after the forged one was dealt with.
     const honest = asking(await answeringPeer(t));
-    honest.peers.askTestimony(9n);
+    honest.peers.askTestimony(held);
     await honest.testimony;
     const outcome = await Promise.race([testimony.then(() => 'counted'), Promise.resolve('none')]);
     t.is(outcome, 'none');

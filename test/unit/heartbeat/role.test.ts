@@ -19,10 +19,17 @@ const free: LeaseRow = {
 const heldByB: LeaseRow = { ...free, released: false };
 const ours: LeaseRow = { ...heldByB, term: 5n, holder: options.self };
 
+/** A tenure of ours. */
+const own = (term: bigint) => ({ term, incarnation: options.self.incarnation });
+
 /** A machine under test: remembers its state and what it asked for. */
 class Machine {
-  state: RoleState = initialRole(0);
+  state: RoleState;
   effects: RoleEffect[] = [];
+
+  constructor(predecessor: string | null = null) {
+    this.state = initialRole(0, predecessor);
+  }
 
   feed(now: number, ...events: readonly RoleEvent[]): this {
     for (const event of events) {
@@ -40,8 +47,8 @@ class Machine {
 
 const ready: readonly RoleEvent[] = [{ kind: 'controller-starting' }, { kind: 'controller-ready' }];
 
-function warm(): Machine {
-  return new Machine().feed(0, { kind: 'tick' }, ...ready);
+function warm(predecessor: string | null = null): Machine {
+  return new Machine(predecessor).feed(0, { kind: 'tick' }, ...ready);
 }
 
 function serving(): Machine {
@@ -169,7 +176,7 @@ test('A grant is given back when the controller ended while the claim was under 
 
 test('The word given binds: a grant of that term is not used even when its claim was under way', (t) => {
   const machine = warm().feed(10, { kind: 'lease-read', row: free });
-  t.true(mayTestify(machine.state, 5n));
+  t.true(mayTestify(machine.state, own(5n), options));
   machine.feed(20, { kind: 'testified', term: 5n });
   machine.feed(30, { kind: 'claim-granted', sentAt: 10, row: ours });
   t.deepEqual(machine.asked, ['release']);
@@ -177,22 +184,58 @@ test('The word given binds: a grant of that term is not used even when its claim
 
 test('An active node does not give its word for its own term, and not while it fences', (t) => {
   const machine = serving();
-  t.false(mayTestify(machine.state, 5n));
-  t.true(mayTestify(machine.state, 4n));
+  t.false(mayTestify(machine.state, own(5n), options));
+  t.true(mayTestify(machine.state, own(4n), options));
   machine.feed(100, { kind: 'controller-unhealthy', detail: 'hung' });
-  t.false(mayTestify(machine.state, 5n));
+  t.false(mayTestify(machine.state, own(5n), options));
   machine.feed(110, { kind: 'controller-gone', detail: '' });
-  t.true(mayTestify(machine.state, 5n));
+  t.true(mayTestify(machine.state, own(5n), options));
 });
 
-test('The lease of an earlier incarnation of this node is given back at the first reading only', (t) => {
-  const predecessor = { ...heldByB, holder: { node: 'a', incarnation: 'earlier' } };
-  t.deepEqual(warm().feed(10, { kind: 'lease-read', row: predecessor }).effects, [
-    { kind: 'break', held: { term: 4n, incarnation: 'earlier' } },
-  ]);
-  const later = warm().feed(10, { kind: 'lease-read', row: heldByB }).feed(150, { kind: 'tick' });
-  later.feed(160, { kind: 'lease-read', row: { ...predecessor, term: 6n } });
-  t.deepEqual(later.asked, []);
+test('The lease of the proven dead predecessor is given back, and its word given', (t) => {
+  const held = { term: 4n, incarnation: 'earlier' };
+  const row = { ...heldByB, holder: { node: 'a', incarnation: 'earlier' } };
+  const machine = warm('earlier');
+  t.true(mayTestify(machine.state, held, options));
+  t.deepEqual(machine.feed(10, { kind: 'lease-read', row }).effects, [{ kind: 'break', held }]);
+});
+
+test('A lease of our own node id in unproven hands is left alone, and nothing is said for it', (t) => {
+  const held = { term: 4n, incarnation: 'on-another-host' };
+  const row = { ...heldByB, holder: { node: 'a', incarnation: 'on-another-host' } };
+  const machine = warm('earlier').feed(10, { kind: 'lease-read', row });
+  t.deepEqual(machine.asked, []);
+  t.false(mayTestify(machine.state, held, options));
+});
+
+test('F33: after a suspension trust shrinks, and an answer to an earlier renewal proves nothing', (t) => {
+  const machine = serving().feed(310, { kind: 'tick' });
+  machine.feed(320, { kind: 'suspended' });
+  t.false(isServing(machine.state, 520));
+  machine.feed(330, { kind: 'renew-granted', sentAt: 310, row: ours });
+  t.deepEqual(machine.asked, ['renew']);
+  t.false(isServing(machine.state, 520));
+  machine.feed(340, { kind: 'renew-granted', sentAt: 330, row: ours });
+  t.true(isServing(machine.state, 1_229));
+});
+
+test('A claim that fails again and again is made at most once a poll', (t) => {
+  const machine = warm().feed(10, { kind: 'lease-read', row: free });
+  machine.feed(20, { kind: 'claim-failed', error: 'no right' });
+  t.deepEqual(machine.feed(30, { kind: 'lease-read', row: free }).asked, []);
+  t.true(machine.feed(131, { kind: 'tick' }).asked.includes('claim'));
+});
+
+test('A hint during a reading makes another reading follow at once', (t) => {
+  const machine = new Machine().feed(0, { kind: 'tick' });
+  machine.feed(5, { kind: 'hint' });
+  t.deepEqual(machine.feed(10, { kind: 'lease-read', row: heldByB }).asked, ['read-lease']);
+});
+
+test('F57: while the store fails, its hints do not make anybody hurry', (t) => {
+  const machine = new Machine().feed(0, { kind: 'tick' });
+  machine.feed(5, { kind: 'read-failed', error: 'starting up' });
+  t.deepEqual(machine.feed(6, { kind: 'hint' }).asked, []);
 });
 
 test('Testimony of another host than the holder of the lease does not count', (t) => {
@@ -230,6 +273,15 @@ test('F10: from the second early failure in a row on this node holds off before 
     machine.feed(now, { kind: 'given-back', term: grant.term, row: given }, ...ready);
   }
   t.deepEqual(waits, [0, 500, 1_000, 2_000]);
+});
+
+test('F10: a tenure that never served failed early, however long it tried', (t) => {
+  const machine = warm().feed(10, { kind: 'lease-read', row: free });
+  machine.feed(20, { kind: 'claim-granted', sentAt: 10, row: ours });
+  machine.feed(310, { kind: 'tick' });
+  machine.feed(315, { kind: 'renew-granted', sentAt: 310, row: ours });
+  machine.feed(511, { kind: 'tick' });
+  t.is(machine.state.earlyFailures, 1);
 });
 
 test('F11: a controller that never serves is killed after its limit', (t) => {

@@ -55,6 +55,12 @@ test('A released lease is claimed at once', (t) => {
   t.like(judge(watch, 0n, 0, options), { kind: 'claim', basis: 'released' });
 });
 
+test('A lease that nobody holds, but that is not free on this timeline, is claimed after silence', (t) => {
+  const watch = observe(nothingWatched, { ...row, holder: null, term: 0n }, 0);
+  t.is(judge(watch, 0n, 500, options).kind, 'wait');
+  t.like(judge(watch, 0n, 1_111, options), { kind: 'claim', basis: 'silence' });
+});
+
 test('Testimony counts for its term and the ones below, not for a later one', (t) => {
   const watch = observe(nothingWatched, row, 0);
   t.like(judge(watch, 7n, 0, options), { kind: 'claim', basis: 'testified' });
