@@ -1,112 +1,170 @@
 import { formatTerm } from '@understudy/shared/kernel/term';
-import type { FromController, Tenure } from '@understudy/shared/protocol/tenure';
-import { systemClock } from '@understudy/shared/runtime/clock';
+import type {
+  FromController,
+  Tenure,
+  toControllerSchema,
+} from '@understudy/shared/protocol/tenure';
+import type { Clock } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
-import { exitCodes } from '@understudy/shared/runtime/errors';
+import { exitCodes, messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
-import { type Failpoints, readFailpoints } from './failpoints.ts';
+import type { z } from 'zod';
+import { type Active, activate } from './active.ts';
+import { readFailpoints } from './failpoints.ts';
 import { WriterLane } from './store/lane.ts';
 import { Reader } from './store/reader.ts';
 import { TenureGuard } from './tenure/guard.ts';
 import { Watchdog } from './tenure/watchdog.ts';
-import { beginTenure, type TenureScope } from './tenure-scope.ts';
-import { keepWarm } from './warm.ts';
 
 export interface ControllerOptions {
   readonly config: ControllerHostConfig;
+  readonly clock: Clock;
   readonly log: Log;
-  readonly say: (message: FromController) => void;
+  readonly tell: (message: FromController) => void;
+  /** Ends this process. */
+  readonly end: (code: number, reason: string) => void;
 }
 
-const CHECK_CLOCKS_EVERY_MS = 100;
+type ToControllerParsed = z.infer<typeof toControllerSchema>;
 
-/** The life of a controller: warm, then one tenure, then its end. */
+/** While it waits warm, it looks so often whether its connections still live. */
+const WARM_CHECK_EVERY_MS = 10_000;
+const WARM_RETRY_MS = 500;
+const WARM_CHECK_LIMIT_MS = 2_000;
+const CLOCK_CHECK_EVERY_MS = 100;
+const SCHEDULER_DEAD_AFTER_MS = 5_000;
+
+/** The controller: warm and waiting, then active for one tenure, then over. */
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #lane: WriterLane;
   readonly #reader: Reader;
   readonly #watchdog: Watchdog;
-  readonly #failpoints: Failpoints;
-  readonly #warm: { stop(): void };
+  readonly #failpoints = readFailpoints(process.env['UNDERSTUDY_FAILPOINTS']);
+  #warmTimer: NodeJS.Timeout | null = null;
+  #notReadyBecause: string | null = null;
   #guard: TenureGuard | null = null;
-  #scope: TenureScope | null = null;
-  #isEnding = false;
+  #active: Active | null = null;
 
   constructor(options: ControllerOptions) {
+    const { config } = options;
     this.#options = options;
-    const { config, say } = options;
-    this.#lane = new WriterLane(config);
-    this.#reader = new Reader({ ...config, onAway: () => this.#scope?.suspectStore() });
-    this.#failpoints = readFailpoints(process.env['UNDERSTUDY_FAILPOINTS']);
+    const lane = {
+      database: config.database,
+      schema: config.schema,
+      pair: config.pair,
+      node: config.node,
+    };
+    this.#lane = new WriterLane(lane);
+    this.#reader = new Reader({ ...lane, onAway: () => this.#active?.storeSuspected() });
     this.#watchdog = new Watchdog(config.timers.killWithinMs);
-    this.#watchdog.onFailure((error) => this.#end(`no watchdog: ${error.message}`));
-    const watching = this.#watchdog.whenWatching();
-    this.#warm = keepWarm({
-      lane: this.#lane,
-      reader: this.#reader,
-      onReady: () => void watching.then(() => say({ type: 'ready' })),
-      onNotReady: (reasons) => say({ type: 'notReady', reasons }),
+    this.#watchdog.onFailure((error) => {
+      options.end(exitCodes.defect, `the watchdog failed: ${messageOf(error)}`);
     });
   }
 
-  /** What is wrong with it; empty: nothing. */
-  problems(): string[] {
-    return this.#scope?.problems() ?? [];
+  /** Connects, and says `ready`; goes on looking while it waits, and says so when it changes. */
+  warmUp(): void {
+    void this.#warm();
   }
 
-  /** Begins the tenure. The deadline is guarded before anything else is done. */
-  async activate(tenure: Tenure): Promise<void> {
-    if (this.#guard !== null) return this.extend(tenure);
-    const { config, log, say } = this.#options;
+  hear(said: ToControllerParsed): void {
+    switch (said.type) {
+      case 'activate':
+        return void this.#activate(said.tenure);
+      case 'extend':
+        return this.#extend(said.tenure);
+      case 'probe':
+        return this.#answerProbe(said.seq);
+      case 'deactivate':
+        return void this.#deactivate(said.graceMs);
+      case 'configure':
+        return;
+    }
+  }
+
+  async #warm(): Promise<void> {
+    let problem: string | null = null;
+    try {
+      await this.#watchdog.whenWatching();
+      await this.#lane.ask('select 1', WARM_CHECK_LIMIT_MS);
+      await this.#reader.warm();
+    } catch (error) {
+      problem = `the database does not answer: ${messageOf(error)}`;
+    }
+    if (this.#guard !== null) return;
+    this.#say(problem);
+    const pauseMs = problem === null ? WARM_CHECK_EVERY_MS : WARM_RETRY_MS;
+    this.#warmTimer = setTimeout(() => void this.#warm(), pauseMs);
+  }
+
+  #say(problem: string | null): void {
+    const { tell, log } = this.#options;
+    if (problem === null) tell({ type: 'ready' });
+    else tell({ type: 'notReady', reasons: [problem] });
+    if (problem !== null && this.#notReadyBecause === null) log.warn('not ready', { problem });
+    this.#notReadyBecause = problem;
+  }
+
+  async #activate(tenure: Tenure): Promise<void> {
+    const { config, clock, log, tell, end } = this.#options;
+    if (this.#guard !== null) return;
+    if (this.#warmTimer !== null) clearTimeout(this.#warmTimer);
     const { ttlMs, marginMs } = config.timers;
-    this.#watchdog.set(tenure.trustedUntilNs);
     const guard = new TenureGuard(tenure, {
-      clock: systemClock,
+      clock,
       trustMs: ttlMs - marginMs,
-      onSlept: (gapMs) => log.warn('this host slept; waits for the next renewal', { gapMs }),
+      onSlept: (gapMs) => log.warn('this host slept: waits for a renewal', { gapMs }),
     });
     this.#guard = guard;
-    this.#warm.stop();
-    setInterval(() => this.#checkTime(guard), CHECK_CLOCKS_EVERY_MS);
+    this.#watchdog.set(tenure.trustedUntilNs);
+    setInterval(() => this.#checkTenure(guard), CLOCK_CHECK_EVERY_MS);
     try {
-      this.#scope = await beginTenure({
-        ...{ config, guard, log, lane: this.#lane, reader: this.#reader, clock: systemClock },
+      this.#active = await activate({
+        config,
+        clock,
+        log,
+        guard,
+        lane: this.#lane,
+        reader: this.#reader,
         failpoints: this.#failpoints,
-        onHigherTerm: (term) => say({ type: 'higherTerm', term: formatTerm(term) }),
-        onFatal: (reason) => this.#end(reason),
+        onHigherTerm: (term) => tell({ type: 'higherTerm', term: formatTerm(term) }),
+        onDeposed: (reason) => end(exitCodes.failed, `deposed: ${reason}`),
+        onDefect: (error) => end(exitCodes.defect, `the database refused: ${messageOf(error)}`),
       });
+      tell({ type: 'serving', term: formatTerm(tenure.term) });
+      log.info('serves', { term: tenure.term, ...config.controller.listen });
     } catch (error) {
-      this.#end(error instanceof Error ? error.message : String(error));
-      return;
+      log.error('could not begin to serve', { error: messageOf(error) });
+      end(exitCodes.failed, `could not begin to serve: ${messageOf(error)}`);
     }
-    say({ type: 'serving', term: formatTerm(guard.term) });
-    log.info('serves', { term: guard.term });
   }
 
-  extend(tenure: Tenure): void {
+  #extend(tenure: Tenure): void {
     this.#guard?.extend(tenure);
-    if (this.#guard?.term === tenure.term) this.#watchdog.set(this.#guard.trustedUntilNs);
+    if (this.#guard !== null) this.#watchdog.set(this.#guard.trustedUntilNs);
   }
 
-  /** Ends cleanly: answers what is under way, at most for so long. */
-  async deactivate(graceMs: number): Promise<void> {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
-    this.#warm.stop();
-    this.#options.say({ type: 'ending', reason: 'asked to' });
-    await this.#scope?.drain(graceMs);
-    process.exit(exitCodes.ok);
+  /** Past the deadline this process answers nobody and ends; the watchdog does it if this can't. */
+  #checkTenure(guard: TenureGuard): void {
+    guard.checkClocks();
+    if (!guard.isOver) return;
+    this.#active?.cutOff();
+    this.#options.end(exitCodes.failed, 'the tenure ran out');
   }
 
-  #checkTime(guard: TenureGuard): void {
-    if (guard.isOver) this.#end('the tenure is over');
-    else guard.checkClocks();
+  #answerProbe(seq: number): void {
+    const problems: string[] = [];
+    const tickAgeMs = this.#active?.schedulerTickAgeMs ?? 0;
+    if (tickAgeMs > SCHEDULER_DEAD_AFTER_MS) {
+      problems.push(`the scheduler has not ticked for ${Math.round(tickAgeMs)} ms`);
+    }
+    const healthy = problems.length === 0;
+    this.#options.tell({ type: 'probed', seq, healthy, problems });
   }
 
-  #end(reason: string): void {
-    this.#scope?.cut();
-    this.#options.log.error('the controller ends', { reason });
-    this.#options.say({ type: 'ending', reason });
-    process.exit(exitCodes.failed);
+  async #deactivate(graceMs: number): Promise<void> {
+    await this.#active?.drain(graceMs);
+    this.#options.end(exitCodes.ok, 'was asked to');
   }
 }

@@ -1,31 +1,34 @@
-import type Router from '@koa/router';
+import Router from '@koa/router';
 import { formatTerm } from '@understudy/shared/kernel/term';
-import {
-  type ReportsAnswerWire,
-  registerSchema,
-  reportsSchema,
-} from '@understudy/shared/protocol/agent';
-import { openOrderStream } from '../stream/order-stream.ts';
-import type { HttpParts } from './parts.ts';
-import { ordersQuerySchema } from './query.ts';
-import { parse } from './validate.ts';
+import { registerSchema, reportsSchema } from '@understudy/shared/protocol/agent';
+import { nameSchema } from '@understudy/shared/protocol/api';
+import { z } from 'zod';
+import { openEventStream } from '../stream/sse.ts';
+import type { OrderStream } from '../work/agents.ts';
+import type { AppParts } from './app.ts';
+import { bodyOf, check } from './input.ts';
 
-/** The routes of the workers; see `shared/protocol/agent.ts`. */
-export function addAgentRoutes(router: Router, { agents, reports, context: own }: HttpParts): void {
-  router.post('/agent/v1/register', async (context) => {
-    context.body = await agents.register(parse(registerSchema, context.request.body));
-  });
+const ordersSchema = z.object({ agent: nameSchema, incarnation: z.uuid() });
 
-  router.get('/agent/v1/orders', (context) => {
-    const who = parse(ordersQuerySchema, context.query);
-    agents.requireSession(who.agent, who.incarnation);
-    context.respond = false;
-    openOrderStream(agents, who, context.res);
+/** What workers speak: `shared/protocol/agent.ts`. */
+export function agentProtocolRoutes({ agents, reports, context: tenure }: AppParts): Router {
+  const router = new Router({ prefix: '/agent/v1' });
+  router.post('/register', async (context) => {
+    context.body = await agents.register(check(registerSchema, bodyOf(context)));
   });
-
-  router.post('/agent/v1/reports', async (context) => {
-    const acknowledged = await reports.take(parse(reportsSchema, context.request.body));
-    const answer: ReportsAnswerWire = { term: formatTerm(own.term), acknowledged };
-    context.body = answer;
+  router.get('/orders', (context) => {
+    const { agent, incarnation } = check(ordersSchema, context.query);
+    agents.requireSession(agent, incarnation);
+    const events = openEventStream(context, () => agents.disconnected(agent, stream));
+    const stream: OrderStream = {
+      send: (order) => events.send({ type: order.type, data: order }),
+      close: () => events.close(),
+    };
+    agents.connect(agent, incarnation, stream);
   });
+  router.post('/reports', async (context) => {
+    const acknowledged = await reports.take(check(reportsSchema, bodyOf(context)));
+    context.body = { term: formatTerm(tenure.term), acknowledged };
+  });
+  return router;
 }

@@ -4,54 +4,44 @@ import type Koa from 'koa';
 import { StoreAwayError } from '../store/reader.ts';
 import { Refusal, type RefusalCode, refusals } from '../work/refusal.ts';
 
-const RETRY_AFTER_S = '1';
+const RETRY_AFTER_SECONDS = '1';
 
-/** The one place that decides what a client sees of an error. */
+/** The one place that decides what a client sees of an error: `{ error: { code, message, details } }`. */
 export function answerErrors(log: Log): Koa.Middleware {
   return async (context, next) => {
     try {
       await next();
-      if (context.status === 404 && context.body == null && context.respond !== false) {
-        throw new Refusal('not-found', `there is nothing at ${context.method} ${context.path}`);
+      if (context.status === 404 && context.body === undefined) {
+        answer(context, new Refusal('not-found', `there is nothing at ${context.path}`));
       }
     } catch (error) {
-      if (context.headerSent) {
-        context.res.destroy();
-        return;
-      }
       const refusal = refusalOf(error);
       if (refusal.code === 'internal') {
-        log.error('a request failed', {
-          request: `${context.method} ${context.path}`,
-          error: error instanceof Error ? error.stack : messageOf(error),
-        });
+        log.error('a request failed', { path: context.path, error: messageOf(error) });
       }
       answer(context, refusal);
     }
   };
 }
 
-/** Writes an error as all errors look. */
-export function answer(context: Koa.Context, { code, message, details }: Refusal): void {
-  context.respond = true;
-  context.status = refusals[code];
-  if (context.status === 503) context.set('Retry-After', RETRY_AFTER_S);
+function answer(context: Koa.Context, refusal: Refusal): void {
+  const { code, message, details } = refusal;
+  const status = refusals[code];
+  context.status = status;
+  if (status === 503) context.set('Retry-After', RETRY_AFTER_SECONDS);
   context.body = { error: { code, message, ...(details === undefined ? {} : { details }) } };
 }
 
 function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof StoreAwayError) return new Refusal('store-away', error.message);
-  const status = error instanceof Error && 'status' in error ? Number(error.status) : 500;
-  const code = codeOf(status);
-  return code === 'internal'
-    ? new Refusal(code, 'this request failed; the log of the controller says why')
-    : new Refusal(code, messageOf(error));
+  const code = codeOfStatus((error as { status?: unknown }).status);
+  if (code !== null) return new Refusal(code, messageOf(error));
+  return new Refusal('internal', 'this request failed; the controller log says why');
 }
 
-/** What the body parser and the router throw carries a status. */
-function codeOf(status: number): RefusalCode {
+/** Errors of the body parser carry a status of their own. */
+function codeOfStatus(status: unknown): RefusalCode | null {
   if (status === 413) return 'too-large';
-  if (status === 404) return 'not-found';
-  return status >= 400 && status < 500 ? 'invalid' : 'internal';
+  return typeof status === 'number' && status >= 400 && status < 500 ? 'invalid' : null;
 }

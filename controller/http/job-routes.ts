@@ -1,69 +1,70 @@
-import type Router from '@koa/router';
+import Router from '@koa/router';
 import { jobSchema, parametersSchema } from '@understudy/shared/protocol/api';
 import { z } from 'zod';
-import { Refusal } from '../work/refusal.ts';
 import { jobView, runView } from '../work/views.ts';
-import type { HttpParts } from './parts.ts';
-import { pageQuerySchema, readIdempotencyKey } from './query.ts';
-import { parse } from './validate.ts';
+import type { AppParts } from './app.ts';
+import { bodyOf, check, idempotencyKeyOf } from './input.ts';
 
-const newRunSchema = z.strictObject({ parameters: parametersSchema.default({}) });
+const listSchema = z.object({
+  after: z.string().default(''),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
 
-export function addJobRoutes(router: Router, { jobs, runs, state }: HttpParts): void {
-  router.get('/api/v1/jobs', (context) => {
-    const { after, limit } = parse(pageQuerySchema, context.query);
-    const found = state.committedJobs().filter(({ definition }) => definition.name > after);
-    const items = found.slice(0, limit).map(jobView);
-    context.body = { items, next: found.length > limit ? (items.at(-1)?.name ?? null) : null };
+const runRequestSchema = z.strictObject({ parameters: parametersSchema.default({}) });
+
+/** Jobs, and the runs that are asked for. */
+export function jobRoutes({ jobs, runs, state }: AppParts): Router {
+  const router = new Router({ prefix: '/api/v1/jobs' });
+  router.get('/', (context) => {
+    const { after, limit } = check(listSchema, context.query);
+    const rest = state.committedJobs().filter((job) => job.definition.name > after);
+    const items = rest.slice(0, limit).map(jobView);
+    context.body = { items, next: rest.length > limit ? (items.at(-1)?.name ?? null) : null };
   });
-
-  router.post('/api/v1/jobs', async (context) => {
-    const job = await jobs.create(parse(jobSchema, context.request.body));
+  router.post('/', async (context) => {
+    const job = await jobs.create(check(jobSchema, bodyOf(context)));
     context.status = 201;
     context.body = jobView(job);
   });
-
-  router.get('/api/v1/jobs/:name', (context) => {
-    context.body = jobView(jobs.get(nameOf(context.params)));
+  router.get('/:name', (context) => {
+    context.body = jobView(jobs.get(nameOf(context)));
   });
-
-  router.put('/api/v1/jobs/:name', async (context) => {
-    const name = nameOf(context.params);
-    const body = parse(z.record(z.string(), z.unknown()), context.request.body);
-    const given = body['name'] ?? name;
-    if (given !== name) {
-      const details = [{ field: 'name', value: given, expected: `${name}, as in the path` }];
-      throw new Refusal('invalid', 'not valid: name', details);
-    }
-    const { job, isNew } = await jobs.apply(parse(jobSchema, { ...body, name }));
+  router.put('/:name', async (context) => {
+    const name = nameOf(context);
+    const definition = check(jobSchema, named(bodyOf(context), name));
+    check(z.object({ name: z.literal(name, `expected ${name}, as in the path`) }), definition);
+    const { job, isNew } = await jobs.apply(definition);
     context.status = isNew ? 201 : 200;
     context.body = jobView(job);
   });
-
-  router.delete('/api/v1/jobs/:name', async (context) => {
-    await jobs.delete(nameOf(context.params));
+  router.delete('/:name', async (context) => {
+    await jobs.delete(nameOf(context));
     context.status = 204;
   });
-
-  for (const [verb, paused] of [
-    ['pause', true],
-    ['resume', false],
-  ] as const) {
-    router.post(`/api/v1/jobs/:name/${verb}`, async (context) => {
-      context.body = jobView(await jobs.setPaused(nameOf(context.params), paused));
-    });
-  }
-
-  router.post('/api/v1/jobs/:name/runs', async (context) => {
-    const { parameters } = parse(newRunSchema, context.request.body ?? {});
-    const idempotencyKey = readIdempotencyKey(context);
-    const job = jobs.get(nameOf(context.params));
-    const submitted = await runs.submit(job, { scheduledFor: null, parameters, idempotencyKey });
-    context.status = submitted.isNew ? 201 : 200;
-    context.body = runView(submitted.run);
+  router.post('/:name/pause', async (context) => {
+    context.body = jobView(await jobs.setPaused(nameOf(context), true));
   });
+  router.post('/:name/resume', async (context) => {
+    context.body = jobView(await jobs.setPaused(nameOf(context), false));
+  });
+  router.post('/:name/runs', async (context) => {
+    const job = jobs.get(nameOf(context));
+    const { parameters } = check(runRequestSchema, bodyOf(context) ?? {});
+    const idempotencyKey = idempotencyKeyOf(context);
+    const request = { scheduledFor: null, parameters, idempotencyKey };
+    const { run, isNew } = await runs.submit(job, request);
+    context.status = isNew ? 201 : 200;
+    context.body = runView(run);
+  });
+  return router;
 }
 
-function nameOf(params: Record<string, string | undefined>): string {
-  return params['name'] ?? '';
+function nameOf(context: { readonly params: Record<string, string | undefined> }): string {
+  return context.params['name'] ?? '';
+}
+
+/** The path names the job: the body need not name it again. */
+function named(body: unknown, name: string): unknown {
+  const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
+  return isObject && !Object.hasOwn(body, 'name') ? { ...body, name } : body;
 }

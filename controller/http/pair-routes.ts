@@ -1,73 +1,105 @@
-import type Router from '@koa/router';
+import Router from '@koa/router';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type { AgentView, PairView } from '@understudy/shared/protocol/api';
-import { openEventFeed } from '../stream/event-feed.ts';
+import { z } from 'zod';
+import { openEventStream } from '../stream/sse.ts';
+import { Refusal } from '../work/refusal.ts';
 import { agentView, eventView } from '../work/views.ts';
-import type { HttpParts } from './parts.ts';
-import { eventQuerySchema, pageQuerySchema } from './query.ts';
-import { parse } from './validate.ts';
+import type { AppParts } from './app.ts';
+import { check } from './input.ts';
+import { makeMetrics } from './metrics.ts';
+import { summaryPage } from './summary-page.ts';
 
-/** The pair, its agents and its history. */
-export function addPairRoutes(router: Router, parts: HttpParts): void {
-  const { agents, reader, state } = parts;
+const eventsSchema = z.object({
+  after: z
+    .string()
+    .regex(/^\d{1,19}$/, 'expected the seq of an event')
+    .optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
 
+/** The pair, its agents, what happened, and how this process is. */
+export function pairRoutes(parts: AppParts): Router {
+  const { context: tenure, reader, state } = parts;
+  const metrics = makeMetrics(() => pairOf(parts));
+  const router = new Router();
+  const identity = { term: formatTerm(tenure.term), node: tenure.node };
+  router.get('/healthz', (context) => {
+    context.body = identity;
+  });
+  router.get('/readyz', (context) => {
+    context.body = identity;
+  });
+  router.get('/metrics', async (context) => {
+    context.type = metrics.contentType;
+    context.body = await metrics.metrics();
+  });
+  router.get('/', (context) => {
+    context.type = 'html';
+    context.body = summaryPage(pairOf(parts));
+  });
   router.get('/api/v1/pair', (context) => {
-    context.body = pairView(parts);
+    context.body = pairOf(parts);
   });
-
   router.get('/api/v1/agents', (context) => {
-    const { after, limit } = parse(pageQuerySchema, context.query);
-    const found = agentViews(parts).filter(({ id }) => id > after);
-    const items = found.slice(0, limit);
-    context.body = { items, next: found.length > limit ? (items.at(-1)?.id ?? null) : null };
+    context.body = { items: agentsOf(parts), next: null };
   });
-
-  for (const [verb, draining] of [
-    ['drain', true],
-    ['resume', false],
-  ] as const) {
-    router.post(`/api/v1/agents/:id/${verb}`, async (context) => {
-      const id = context.params['id'] ?? '';
-      await agents.setDraining(id, draining);
-      context.body = agentViews(parts).find((agent) => agent.id === id);
-    });
-  }
-
+  router.post('/api/v1/agents/:id/drain', async (context) => {
+    context.body = await setDraining(parts, context.params['id'] ?? '', true);
+  });
+  router.post('/api/v1/agents/:id/resume', async (context) => {
+    context.body = await setDraining(parts, context.params['id'] ?? '', false);
+  });
   router.get('/api/v1/events', async (context) => {
-    const { after, limit } = parse(eventQuerySchema, context.query);
-    const items = (await reader.events(after, limit)).map(eventView);
+    const { after, limit } = check(eventsSchema, context.query);
+    const found = await reader.events(after === undefined ? null : BigInt(after), limit);
+    const items = found.map(eventView);
     context.body = { items, next: items.length === limit ? (items.at(-1)?.seq ?? null) : null };
   });
-
   router.get('/api/v1/events/stream', async (context) => {
-    const lastSeen = context.get('last-event-id');
-    const given = lastSeen === '' ? context.query : { after: lastSeen };
-    const { after } = parse(eventQuerySchema, given);
-    context.respond = false;
-    await openEventFeed({ state, reader, after }, context.res);
+    const last = context.get('last-event-id');
+    const { after } = check(eventsSchema, last === '' ? {} : { after: last });
+    const past = after === undefined ? [] : await reader.events(BigInt(after), 1_000);
+    const stream = openEventStream(context, () => stopListening());
+    const send = (events: typeof past) => {
+      for (const event of events) {
+        const data = eventView(event);
+        stream.send({ type: event.kind, id: data.seq, data });
+      }
+    };
+    const stopListening = state.onEvents((events) => send([...events]));
+    send(past);
+    parts.isClosing.addEventListener('abort', () => stream.close(), { once: true });
   });
+  return router;
 }
 
-/** What the active controller knows of its pair, from memory. */
-export function pairView(parts: HttpParts): PairView {
-  const { context, state, since } = parts;
-  const counts = { connected: 0, disconnected: 0, lost: 0 };
-  for (const agent of agentViews(parts)) counts[agent.state] += 1;
-  return {
-    pair: context.pair,
-    node: context.node,
-    term: formatTerm(context.term),
-    since: new Date(since).toISOString(),
-    store: context.committer.isAway ? 'away' : 'connected',
-    agents: counts,
-    runs: state.counts(),
-  };
-}
-
-function agentViews({ agents, state }: HttpParts): AgentView[] {
+function agentsOf({ agents, state }: AppParts): AgentView[] {
   return agents
     .all()
     .map(({ record, isConnected }) =>
       agentView(record, isConnected, state.countOnAgent(record.id)),
     );
+}
+
+async function setDraining(parts: AppParts, id: string, draining: boolean): Promise<AgentView> {
+  await parts.agents.setDraining(id, draining);
+  const view = agentsOf(parts).find((agent) => agent.id === id);
+  if (view === undefined) throw new Refusal('unknown-agent-id', `there is no agent ${id}`);
+  return view;
+}
+
+function pairOf(parts: AppParts): PairView {
+  const { context: tenure, state } = parts;
+  const agents = { connected: 0, disconnected: 0, lost: 0 };
+  for (const { state: each } of agentsOf(parts)) agents[each] += 1;
+  return {
+    pair: tenure.pair,
+    node: tenure.node,
+    term: formatTerm(tenure.term),
+    since: new Date(parts.since).toISOString(),
+    store: tenure.committer.isAway ? 'away' : 'connected',
+    agents,
+    runs: state.counts(),
+  };
 }

@@ -1,52 +1,68 @@
-import type Router from '@koa/router';
+import { Readable } from 'node:stream';
+import Router from '@koa/router';
+import { nameSchema, runStates } from '@understudy/shared/protocol/api';
 import { z } from 'zod';
-import { sendRunLog } from '../stream/log-follower.ts';
+import { readLog } from '../stream/log.ts';
 import { Refusal } from '../work/refusal.ts';
 import { runView } from '../work/views.ts';
-import type { HttpParts } from './parts.ts';
-import { logQuerySchema, readIdempotencyKey, runQuerySchema } from './query.ts';
-import { parse } from './validate.ts';
+import type { AppParts } from './app.ts';
+import { check, idempotencyKeyOf } from './input.ts';
 
-const cancelSchema = z.strictObject({
-  reason: z.string().max(1_000).default('cancelled by a user'),
+const listSchema = z.object({
+  job: nameSchema.optional(),
+  state: z.enum(runStates).optional(),
+  agent: nameSchema.optional(),
+  after: z.uuid().optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
 
-export function addRunRoutes(router: Router, parts: HttpParts): void {
+const logSchema = z.object({
+  offset: z.coerce.number().int().min(0).default(0),
+  follow: z.enum(['true', 'false']).default('false'),
+});
+
+/** Runs, what they wrote, and what can be done with them. */
+export function runRoutes(parts: AppParts): Router {
   const { runs, reader } = parts;
-
-  router.get('/api/v1/runs', async (context) => {
-    const query = parse(runQuerySchema, context.query);
-    const found = await reader.listRuns({ ...query, limit: query.limit + 1 });
-    const items = found.slice(0, query.limit).map(runView);
-    context.body = { items, next: found.length > query.limit ? (items.at(-1)?.id ?? null) : null };
+  const router = new Router({ prefix: '/api/v1/runs' });
+  router.get('/', async (context) => {
+    const {
+      job = null,
+      state = null,
+      agent = null,
+      after = null,
+      limit,
+    } = check(listSchema, context.query);
+    const found = await reader.listRuns({ job, state, agent, after, limit: limit + 1 });
+    const items = found.slice(0, limit).map(runView);
+    context.body = { items, next: found.length > limit ? (items.at(-1)?.id ?? null) : null };
   });
-
-  router.get('/api/v1/runs/:id', async (context) => {
-    context.body = runView(await runs.get(idOf(context.params)));
+  router.get('/:id', async (context) => {
+    context.body = runView(await runs.get(idOf(context)));
   });
-
-  router.get('/api/v1/runs/:id/log', async (context) => {
-    const { offset, follow } = parse(logQuerySchema, context.query);
-    const request = { run: idOf(context.params), offset, follow: follow === 'true' };
-    context.respond = false;
-    const mayAct = () => parts.context.guard.mayAct();
-    await sendRunLog(request, { ...parts, mayAct }, context.res);
+  router.get('/:id/log', async (context) => {
+    const { offset, follow } = check(logSchema, context.query);
+    const run = await runs.get(idOf(context));
+    const stream = Readable.from(
+      readLog({ parts, run: run.id, offset, follow: follow === 'true', signal: parts.isClosing }),
+    );
+    context.type = 'application/octet-stream';
+    context.set('Cache-Control', 'no-store');
+    context.body = stream;
   });
-
-  router.post('/api/v1/runs/:id/cancel', async (context) => {
-    const { reason } = parse(cancelSchema, context.request.body ?? {});
-    context.body = runView(await runs.cancel(idOf(context.params), reason));
+  router.post('/:id/cancel', async (context) => {
+    context.body = runView(await runs.cancel(idOf(context), 'cancelled by request'));
   });
-
-  router.post('/api/v1/runs/:id/retry', async (context) => {
-    const { run, isNew } = await runs.retry(idOf(context.params), readIdempotencyKey(context));
+  router.post('/:id/retry', async (context) => {
+    const { run, isNew } = await runs.retry(idOf(context), idempotencyKeyOf(context));
     context.status = isNew ? 201 : 200;
     context.body = runView(run);
   });
+  return router;
 }
 
-function idOf(params: Record<string, string | undefined>): string {
-  const id = z.uuid().safeParse(params['id']);
-  if (!id.success) throw new Refusal('unknown-run', `there is no run ${params['id']}`);
-  return id.data;
+function idOf(context: { readonly params: Record<string, string | undefined> }): string {
+  const parsed = z.uuid().safeParse(context.params['id']);
+  if (parsed.success) return parsed.data;
+  throw new Refusal('unknown-run', `there is no run ${context.params['id']}`);
 }

@@ -1,55 +1,99 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
+import { formatTerm } from '@understudy/shared/kernel/term';
 import type { Listen } from '@understudy/shared/runtime/config/types';
-import { messageOf, UserError } from '@understudy/shared/runtime/errors';
-import type Koa from 'koa';
+import type { Log } from '@understudy/shared/runtime/log';
+import type { TenureGuard } from '../tenure/guard.ts';
+
+export interface ApiServerOptions {
+  readonly guard: TenureGuard;
+  readonly node: string;
+  readonly listen: Listen;
+  readonly log: Log;
+}
 
 const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 60_000;
+const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 30_000;
-/** The port of a process that was just killed is free again at once, or nearly. */
-const RETRIES = 40;
-const RETRY_MS = 25;
+/** A predecessor's port may be on its way to be freed. */
+const OPEN_TRIES = 50;
+const OPEN_RETRY_MS = 20;
 
-/** Opens the port. A port that is in use is tried again for a moment. */
-export async function openServer(app: Koa, listen: Listen): Promise<Server> {
-  for (let attempt = 1; ; attempt += 1) {
-    const server = createServer(
-      {
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-      },
-      app.callback(),
-    );
-    try {
-      await listening(server, listen);
-      return server;
-    } catch (error) {
-      const isInUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-      if (!isInUse || attempt === RETRIES) {
-        const where = `${listen.host}:${listen.port}`;
-        throw new UserError(`cannot listen on ${where} (controller.listen): ${messageOf(error)}`);
+/** The controller's port: open only while it is active, and deaf the moment its tenure is not trusted. */
+export class ApiServer {
+  readonly #options: ApiServerOptions;
+  readonly #closing = new AbortController();
+  #server: Server | null = null;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+  }
+
+  /** Aborts when the port closes: long answers end then. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  async open(handle: RequestListener): Promise<void> {
+    const { guard, node } = this.#options;
+    const term = formatTerm(guard.term);
+    const server = createServer((request, response) => {
+      // Past the deadline nobody is answered: somebody else may be active by now.
+      if (guard.isOver) {
+        request.socket.destroy();
+        return;
       }
-      await pause(RETRY_MS);
+      response.setHeader('Understudy-Term', term);
+      response.setHeader('Understudy-Node', node);
+      if (this.#closing.signal.aborted) response.setHeader('Connection', 'close');
+      handle(request, response);
+    });
+    server.headersTimeout = HEADERS_TIMEOUT_MS;
+    server.requestTimeout = REQUEST_TIMEOUT_MS;
+    server.keepAliveTimeout = KEEP_ALIVE_MS;
+    server.on('clientError', (_error, socket) => {
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      else socket.destroy();
+    });
+    this.#server = server;
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#listen(server);
+        return;
+      } catch (error) {
+        const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+        if (!isTaken || tries === OPEN_TRIES) throw error;
+        await pause(OPEN_RETRY_MS);
+      }
     }
   }
-}
 
-function listening(server: Server, { host, port }: Listen): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port, backlog: 1_024 }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-/** Closes the port; resolves when every request is answered. Connections without one are closed. */
-export async function drainServer(server: Server): Promise<void> {
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
+  /** Takes no new connection, lets answers under way finish for `graceMs`, then closes all. */
+  async close(graceMs: number): Promise<void> {
+    const server = this.#server;
+    if (server === null) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    this.#closing.abort();
     server.closeIdleConnections();
-  });
+    const limit = setTimeout(() => server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(limit);
+  }
+
+  cutOff(): void {
+    this.#closing.abort();
+    this.#server?.close();
+    this.#server?.closeAllConnections();
+  }
+
+  #listen(server: Server): Promise<void> {
+    const { host, port } = this.#options.listen;
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host, port, backlog: 1_024 }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+  }
 }

@@ -32,8 +32,6 @@ const CONNECT_TIMEOUT_MS = 2_000;
 export class WriterLane {
   readonly #options: LaneOptions;
   #connection: Connection | null = null;
-  /** Called when the connection ends by itself. */
-  onLost: () => void = () => undefined;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -94,9 +92,7 @@ export class WriterLane {
       idleInTransactionTimeoutMs: 5_000,
     });
     connection.client.once('end', () => {
-      if (this.#connection !== connection) return;
-      this.#connection = null;
-      this.onLost();
+      if (this.#connection === connection) this.#connection = null;
     });
     this.#connection = connection;
     return connection;

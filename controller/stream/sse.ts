@@ -1,43 +1,44 @@
-import type { ServerResponse } from 'node:http';
+import { PassThrough } from 'node:stream';
+import type Koa from 'koa';
 
-/** A client that lets so many bytes wait does not listen any more. */
-const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
+/** A stream of Server-Sent Events to one client. */
+export interface EventStream {
+  send(event: { readonly type: string; readonly id?: string; readonly data: unknown }): void;
+  close(): void;
+}
 
-/** One stream of Server-Sent Events to one client. */
-export class EventStream {
-  readonly #response: ServerResponse;
+/** A client that reads so slowly is cut off: memory must stay bounded. */
+const MOST_UNREAD_BYTES = 16 * 1024 * 1024;
 
-  constructor(response: ServerResponse) {
-    this.#response = response;
-    response.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    });
-    response.flushHeaders();
-    // Without traffic of the client's own, the kernel finds out whether it is still there.
-    response.socket?.setKeepAlive(true, 2_000);
-  }
-
-  send(event: string, data: string, id?: string): void {
-    if (this.#response.writableLength > MAX_BACKLOG_BYTES) {
-      this.#response.destroy();
-      return;
-    }
-    const head = id === undefined ? '' : `id: ${id}\n`;
-    this.#response.write(`${head}event: ${event}\ndata: ${data}\n\n`);
-  }
-
-  /** A line that clients pass over; keeps proxies from closing a quiet stream. */
-  comment(text: string): void {
-    this.#response.write(`: ${text}\n\n`);
-  }
-
-  close(): void {
-    this.#response.end();
-  }
-
-  onClose(listener: () => void): void {
-    this.#response.once('close', listener);
-  }
+/** Answers a request with a stream of events. `onEnd` is called once, whoever ended it. */
+export function openEventStream(context: Koa.Context, onEnd: () => void): EventStream {
+  const body = new PassThrough();
+  context.req.socket.setNoDelay(true);
+  context.req.setTimeout(0);
+  context.set('Content-Type', 'text/event-stream; charset=utf-8');
+  context.set('Cache-Control', 'no-store');
+  context.set('X-Accel-Buffering', 'no');
+  context.status = 200;
+  context.body = body;
+  context.res.flushHeaders();
+  let isOver = false;
+  const end = () => {
+    if (isOver) return;
+    isOver = true;
+    body.end();
+    onEnd();
+  };
+  context.res.once('close', end);
+  return {
+    send: ({ type, id, data }) => {
+      if (isOver) return;
+      const name = id === undefined ? '' : `id: ${id}\n`;
+      body.write(`${name}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
+      if (body.writableLength + context.res.writableLength > MOST_UNREAD_BYTES) {
+        context.res.destroy();
+        end();
+      }
+    },
+    close: end,
+  };
 }
