@@ -1,0 +1,132 @@
+import type { Term } from '@understudy/shared/kernel/term';
+import type { Clock } from '@understudy/shared/runtime/clock';
+import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
+import type { Log } from '@understudy/shared/runtime/log';
+import type { Failpoints } from './failpoints.ts';
+import { makeApp } from './http/app.ts';
+import { ApiServer } from './http/server.ts';
+import { Scheduler } from './scheduler/scheduler.ts';
+import { Committer } from './store/committer.ts';
+import type { WriterLane } from './store/lane.ts';
+import { loadOpenWork } from './store/load.ts';
+import type { Reader } from './store/reader.ts';
+import type { TenureGuard } from './tenure/guard.ts';
+import { AgentService } from './work/agents.ts';
+import type { TenureContext } from './work/context.ts';
+import { Dispatcher } from './work/dispatcher.ts';
+import { makeIds } from './work/ids.ts';
+import { JobService } from './work/jobs.ts';
+import { ReportService } from './work/reports.ts';
+import { RunService } from './work/runs.ts';
+import { WorkState } from './work/state.ts';
+
+export interface ActivateOptions {
+  readonly config: ControllerHostConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly guard: TenureGuard;
+  readonly lane: WriterLane;
+  readonly reader: Reader;
+  readonly failpoints: Failpoints;
+  readonly onHigherTerm: (term: Term) => void;
+  readonly onDeposed: (reason: string) => void;
+  readonly onDefect: (error: unknown) => void;
+}
+
+/** What exists only while this controller is active. */
+export interface Active {
+  readonly schedulerTickAgeMs: number;
+  /** A read failed: nothing is admitted until a write has succeeded. */
+  storeSuspected(): void;
+  /** Closes the port, sends the workers away, answers what is under way, commits what is decided. */
+  drain(graceMs: number): Promise<void>;
+  /** Closes the port and every connection at once. */
+  cutOff(): void;
+}
+
+const LOAD_LIMIT_MS = 10_000;
+
+/** Begins a tenure: loads what is open, behind the fence, then opens the port. */
+export async function activate(options: ActivateOptions): Promise<Active> {
+  const { config, clock, log, guard, lane, reader, failpoints } = options;
+  const { pair, node } = config;
+  const { term } = guard;
+  const committer = new Committer({
+    lane,
+    guard,
+    owner: { pair, term },
+    log,
+    onCommitted: (batch, written) => state.noteCommitted(batch, written),
+    onDeposed: options.onDeposed,
+    onDefect: options.onDefect,
+  });
+  const newId = makeIds(() => clock.wallMs());
+  const context: TenureContext = {
+    pair,
+    node,
+    term,
+    guard,
+    committer,
+    clock,
+    log,
+    failpoints,
+    newId,
+  };
+  const state = new WorkState(context);
+  const agents = new AgentService(context, state, config.agents);
+  const runs = new RunService(context, state, reader);
+  const jobs = new JobService(context, state);
+  const reports = new ReportService(context, state, agents, reader);
+  const dispatcher = new Dispatcher(context, state, agents);
+  const scheduler = new Scheduler(context, state, runs);
+  agents.onHigherTerm = options.onHigherTerm;
+  runs.onCancel = (run) => agents.orderCancel(run);
+  state.onQueued = () => dispatcher.kick();
+
+  const work = await lane.transaction(
+    { term, timeoutMs: LOAD_LIMIT_MS, mayCommit: () => guard.untilMayAct() },
+    (execute) => loadOpenWork(pair, execute),
+  );
+  state.load(work);
+  const since = Math.round(clock.wallMs());
+  const server = new ApiServer({ guard, node, listen: config.controller.listen, log });
+  const app = makeApp({
+    context,
+    state,
+    agents,
+    runs,
+    jobs,
+    reports,
+    reader,
+    since,
+    token: config.token,
+    isClosing: server.closing,
+  });
+  await server.open(app.callback());
+  agents.load(work.agents);
+  scheduler.start();
+  const message = `${node} is active under term ${term}, with ${work.runs.length} open runs`;
+  const event = { at: since, kind: 'tenure-begun', subject: node, message, facts: {} } as const;
+  void state.apply({ events: [event] });
+  dispatcher.kick();
+
+  return {
+    get schedulerTickAgeMs() {
+      return scheduler.tickAgeMs;
+    },
+    storeSuspected: () => committer.suspect(),
+    drain: async (graceMs) => {
+      scheduler.stop();
+      dispatcher.stop();
+      const closed = server.close(graceMs);
+      agents.leave();
+      await closed;
+      await Promise.race([committer.whenIdle(), pause(graceMs)]);
+    },
+    cutOff: () => server.cutOff(),
+  };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

@@ -1,0 +1,44 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type Koa from 'koa';
+import type { TenureContext } from '../work/context.ts';
+import { Refusal } from '../work/refusal.ts';
+
+/** Answered to everybody: they tell nothing about work. */
+const OPEN_PATHS = new Set(['/', '/healthz', '/readyz', '/metrics']);
+
+/**
+ * Lets a request in while this controller may act for its term, and only with the token. Looks again
+ * before a success is answered: the answer must not claim what another active may know better.
+ */
+export function admit(parts: {
+  readonly context: TenureContext;
+  readonly token: string;
+}): Koa.Middleware {
+  const { guard } = parts.context;
+  return async (context, next) => {
+    if (!guard.mayAct()) throw notActive();
+    if (!OPEN_PATHS.has(context.path)) checkToken(context, parts.token);
+    await next();
+    if (context.status < 400 && !guard.mayAct()) throw notActive();
+  };
+}
+
+function notActive(): Refusal {
+  return new Refusal('not-active', 'this controller may not act at the moment; try again');
+}
+
+function checkToken(context: Koa.Context, token: string): void {
+  const given = /^Bearer (.+)$/.exec(context.get('authorization'))?.[1] ?? '';
+  if (timingSafeEqual(digest(given), digest(token))) return;
+  context.set('WWW-Authenticate', 'Bearer');
+  const message =
+    given === ''
+      ? 'a token is needed: send `Authorization: Bearer TOKEN`'
+      : 'this token is not valid here';
+  throw new Refusal('unauthorized', message);
+}
+
+/** Of equal length for any input, so that comparing them tells nothing by its time. */
+function digest(text: string): Buffer {
+  return createHmac('sha256', 'compare').update(text).digest();
+}

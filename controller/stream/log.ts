@@ -1,0 +1,89 @@
+import { once } from 'node:events';
+import { isOver, type RunRecord } from '../dispatch/run.ts';
+import type { Reader } from '../store/reader.ts';
+import type { RunService } from '../work/runs.ts';
+import type { WorkState } from '../work/state.ts';
+
+export interface ReadLogOptions {
+  readonly parts: {
+    readonly reader: Reader;
+    readonly runs: RunService;
+    readonly state: WorkState;
+  };
+  readonly run: string;
+  /** Where to begin, in bytes of the run's whole log. */
+  readonly offset: number;
+  /** Goes on until the run is over and everything was given. */
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Gives a run's log from an offset on: the output of its attempts, one after the other, as they wrote it.
+ * What an attempt wrote no longer grows once it is over, so an offset means the same byte at any time and
+ * on either controller. Only what is committed is given.
+ */
+export async function* readLog(options: ReadLogOptions): AsyncGenerator<Buffer> {
+  const { parts, signal } = options;
+  let offset = options.offset;
+  const change = new RunChange(parts.state, options.run);
+  try {
+    while (!signal.aborted) {
+      const changed = change.next();
+      const run = await parts.runs.get(options.run);
+      for await (const piece of piecesFrom(parts.reader, run, offset)) {
+        offset += piece.length;
+        yield piece;
+        if (signal.aborted) return;
+      }
+      if (!options.follow || isOver(run.state)) return;
+      await Promise.race([changed, aborted(signal)]);
+    }
+  } finally {
+    change.stop();
+  }
+}
+
+async function* piecesFrom(reader: Reader, run: RunRecord, offset: number): AsyncGenerator<Buffer> {
+  let begin = 0;
+  for (const { number, logBytes } of run.attempts) {
+    let at = Math.max(0, offset - begin);
+    while (at < logBytes) {
+      const chunks = await reader.log({ run: run.id, attempt: number, from: at });
+      const before = at;
+      for (const { start, data } of chunks) {
+        const piece = data.subarray(at - start, logBytes - start);
+        if (start > at || piece.length === 0) break;
+        at += piece.length;
+        yield piece;
+      }
+      if (at === before) return;
+    }
+    begin += logBytes;
+  }
+}
+
+/** Tells when a run was committed anew, also when that happens before somebody waits. */
+class RunChange {
+  readonly #stop: () => void;
+  #notify: () => void = () => undefined;
+
+  constructor(state: WorkState, run: string) {
+    this.#stop = state.onRun(run, () => this.#notify());
+  }
+
+  /** Resolves at the first change from now on. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#notify = resolve;
+    });
+  }
+
+  stop(): void {
+    this.#stop();
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}
