@@ -77,6 +77,7 @@ export class Heartbeat {
     });
     this.#controller = new ControllerProcess({
       command: [process.execPath, isWrapped(config) ? guardPath : options.builtinController],
+      deathSignal: isWrapped(config) ? 'TERM' : 'KILL',
       config,
       environment: { [OWNER_VARIABLE]: ownerMark(config.pair, config.node, incarnation) },
       onEvent: (event) => this.#driver.dispatch(event),

@@ -23,6 +23,8 @@ export type ControllerEvent =
 export interface ControllerProcessOptions {
   /** The program and its arguments: the built-in controller, or the guard of a wrapped one. */
   readonly command: readonly string[];
+  /** How the kernel ends it with this heartbeat: a guard is told, for it has to end others. */
+  readonly deathSignal: 'KILL' | 'TERM';
   /** Sent to it first. */
   readonly config: unknown;
   readonly environment: Readonly<Record<string, string>>;
@@ -121,6 +123,7 @@ export class ControllerProcess {
     const child = spawnTied(this.#options.command, {
       env: { ...process.env, ...this.#options.environment },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      deathSignal: this.#options.deathSignal,
     });
     this.#child = child;
     this.#startedAt = performance.now();

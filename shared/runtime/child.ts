@@ -6,16 +6,21 @@ export interface TiedOptions {
   readonly cwd?: string;
   /** As of `spawn`; add `'ipc'` for a channel, a number is a file. Default: nothing in, our own output out. */
   readonly stdio?: ('ignore' | 'inherit' | 'pipe' | 'ipc' | number)[];
+  /**
+   * What the kernel sends when this process ends. Default: KILL. TERM is for a child that has to end
+   * others first; it must heed it once it is orphaned.
+   */
+  readonly deathSignal?: 'KILL' | 'TERM';
 }
 
 /**
  * Starts a program in a process group of its own, tied to this process's life by the kernel: it gets
- * SIGKILL when this process ends, however it ends (`setpriv --pdeathsig`, util-linux). Does not cover
+ * `deathSignal` when this process ends, however it ends (`setpriv --pdeathsig`, util-linux). Does not cover
  * what the program itself starts; end those through the group (`killGroup`) or by their environment.
  * `UNDERSTUDY_PARENT` holds our pid, so that a child can see that its parent died before it was tied.
  */
 export function spawnTied(command: readonly string[], options: TiedOptions = {}): ChildProcess {
-  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], {
+  return spawn('setpriv', ['--pdeathsig', options.deathSignal ?? 'KILL', '--', ...command], {
     detached: true,
     env: { ...(options.env ?? process.env), UNDERSTUDY_PARENT: String(process.pid) },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -25,8 +30,13 @@ export function spawnTied(command: readonly string[], options: TiedOptions = {})
 
 /** For a child started by `spawnTied`: ends this process if the parent has died already. */
 export function endIfOrphaned(): void {
+  if (isOrphaned()) process.exit(1);
+}
+
+/** For a child started by `spawnTied`: whether the parent has died. */
+export function isOrphaned(): boolean {
   const parent = process.env['UNDERSTUDY_PARENT'];
-  if (parent !== undefined && process.ppid !== Number(parent)) process.exit(1);
+  return parent !== undefined && process.ppid !== Number(parent);
 }
 
 /** Sends a signal to a whole process group, 0 only looks. False when there is no such group any more. */

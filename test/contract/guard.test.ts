@@ -1,11 +1,11 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FromController, ToController } from '@understudy/shared/protocol/tenure';
-import { processId } from '@understudy/shared/runtime/child';
+import { killGroup, processId } from '@understudy/shared/runtime/child';
 import test, { type ExecutionContext } from 'ava';
 
 const guardMain = fileURLToPath(import.meta.resolve('@understudy/heartbeat/guard/main'));
@@ -123,4 +123,84 @@ test('A wrapped program that ends takes its guard with it, and says why', async 
   t.like(await said('ending'), { reason: 'the program ended with exit code 3' });
   await ended;
   t.pass();
+});
+
+/** The heartbeat's place: starts a guard as the heartbeat does, activates it, and tells what it does. */
+const HEARTBEAT = `
+  import { spawnTied } from ${JSON.stringify(import.meta.resolve('@understudy/shared/runtime/child'))};
+  const [guardMain, file] = process.argv.slice(1);
+  const guard = spawnTied([process.execPath, guardMain], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    deathSignal: 'TERM',
+  });
+  guard.on('message', (said) => process.send({ ...said, guardPid: guard.pid }));
+  const check = { command: ['test', '-s', file], timeoutMs: 5_000 };
+  // The program's child; the program itself does not wait for it in a way that a signal would reach.
+  const script = 'sleep 300 & echo "$$ $!" > "$0"; wait';
+  const controller = { command: ['sh', '-c', script, file], check };
+  guard.send({ type: 'configure', config: { pair: 'orders', node: 'a', controller } });
+  const trustedUntilNs = (process.hrtime.bigint() + 60_000_000_000n).toString();
+  guard.send({ type: 'activate', tenure: { term: '5', trustedUntilNs } });`;
+
+interface HeartbeatAndGuard {
+  readonly heartbeat: ChildProcess;
+  readonly guardPid: number;
+  /** The wrapped program and its child. */
+  readonly pids: readonly number[];
+}
+
+async function startHeartbeat(t: ExecutionContext): Promise<HeartbeatAndGuard> {
+  const folder = mkdtempSync(join(tmpdir(), 'understudy-guarded-'));
+  const file = join(folder, 'written');
+  const heartbeat = spawn(
+    process.execPath,
+    ['--input-type=module', '--eval', HEARTBEAT, guardMain, file],
+    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+  );
+  const served = new Promise<number>((resolve) => {
+    heartbeat.on('message', (said: FromController & { guardPid: number }) => {
+      if (said.type === 'serving') resolve(said.guardPid);
+    });
+  });
+  t.teardown(() => {
+    heartbeat.kill('SIGKILL');
+    rmSync(folder, { recursive: true });
+  });
+  const guardPid = await served;
+  t.teardown(() => void killGroup(guardPid, 'SIGKILL'));
+  const pids = readFileSync(file, 'utf8').trim().split(' ').map(Number);
+  return { heartbeat, guardPid, pids };
+}
+
+async function gone(pid: number): Promise<void> {
+  while (processId(pid) !== null) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test('F18: when the heartbeat is killed, the guard ends all that the wrapped program started', async (t) => {
+  const { heartbeat, guardPid, pids } = await startHeartbeat(t);
+  t.is(pids.length, 2);
+  heartbeat.kill('SIGKILL');
+  await Promise.all([guardPid, ...pids].map(gone));
+  t.pass();
+});
+
+test('F18: a guard that was stopped when the heartbeat died ends everything once it continues', async (t) => {
+  const { heartbeat, guardPid, pids } = await startHeartbeat(t);
+  process.kill(guardPid, 'SIGSTOP');
+  heartbeat.kill('SIGKILL');
+  await once(heartbeat, 'exit');
+  process.kill(guardPid, 'SIGCONT');
+  await Promise.all([guardPid, ...pids].map(gone));
+  t.pass();
+});
+
+test('SIGTERM does not impress a guard whose heartbeat lives', async (t) => {
+  const { guard, said, tell } = startGuard(t);
+  await said('ready');
+  tell({ type: 'activate', tenure: tenure(60_000) });
+  await said('serving');
+  guard.kill('SIGTERM');
+  // Signals are delivered before the next message is read; a guard that heeds it would be gone.
+  tell({ type: 'probe', seq: 7 });
+  t.like(await said('probed'), { seq: 7, healthy: true });
 });
