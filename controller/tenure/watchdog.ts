@@ -8,6 +8,7 @@ export class Watchdog {
   readonly #deadline: BigInt64Array;
   readonly #bell: Int32Array;
   readonly #thread: Worker;
+  readonly #watching: Promise<void>;
 
   constructor(killWithinMs: number) {
     const deadline = new SharedArrayBuffer(8);
@@ -21,14 +22,17 @@ export class Watchdog {
       stderr: true,
     });
     this.#thread.unref();
+    // The thread says so once; it may be asked for any number of times.
+    this.#watching = new Promise<void>((resolve, reject) => {
+      this.#thread.once('message', () => resolve());
+      this.#thread.once('error', reject);
+    });
+    this.#watching.catch(() => undefined);
   }
 
   /** Resolves when the thread watches. */
   async whenWatching(): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#thread.once('message', () => resolve());
-      this.#thread.once('error', reject);
-    });
+    await this.#watching;
   }
 
   /** The thread's end is the end of the guard, so the process must not go on. */

@@ -1,4 +1,5 @@
 import { type Change, type Decoding, stampedChanges } from '../support/decoding.ts';
+import { groupBy } from '../support/group-by.ts';
 import {
   grantFaults,
   type LeaseVersion,
@@ -12,7 +13,6 @@ import {
 export async function judgeStore(decoding: Decoding): Promise<string[]> {
   const changes = await decoding.read();
   const lease = changes.filter(isNewRowOf('lease')).map(leaseVersion);
-  const runs = changes.filter(isNewRowOf('run')).map(runVersion);
   const granted = lease.filter(({ term }) => term > 0n);
   // An empty history proves nothing.
   const seen = granted.length > 0 ? [] : ['no grant was seen in the log of the store'];
@@ -21,7 +21,7 @@ export async function judgeStore(decoding: Decoding): Promise<string[]> {
     ...staleChanges(stampedChanges(changes)),
     ...grantFaults(granted),
     ...leaseRowFaults(granted),
-    ...runStateFaults(runs),
+    ...runStateFaults(runVersions(changes)),
   ];
 }
 
@@ -41,8 +41,19 @@ function leaseVersion({ columns }: Change): LeaseVersion {
   };
 }
 
-function runVersion({ columns }: Change): RunVersion {
-  return { run: columns['id'] ?? '', state: columns['state'] ?? '' };
+/** Every state of every run, with the number of the last attempt that was committed by then. */
+function runVersions(changes: readonly Change[]): RunVersion[] {
+  const attempts = new Map<string, number>();
+  return [...groupBy(changes, ({ xid }) => xid).values()].flatMap((transaction) => {
+    for (const { columns } of transaction.filter(isNewRowOf('attempt'))) {
+      const [run, number] = [columns['run'] ?? '', Number(columns['number'])];
+      attempts.set(run, Math.max(number, attempts.get(run) ?? 0));
+    }
+    return transaction.filter(isNewRowOf('run')).map(({ columns }) => {
+      const run = columns['id'] ?? '';
+      return { run, state: columns['state'] ?? '', attempt: attempts.get(run) ?? 0 };
+    });
+  });
 }
 
 /** The store of the tests writes its times in UTC: `2026-01-31 12:00:00.123456+00`. */

@@ -73,7 +73,7 @@ test('I4 refuses a released lease that comes back', (t) => {
   t.is(leaseRowFaults([version({ released: true }), version({})]).length, 1);
 });
 
-const history = (...states: string[]) => states.map((state) => ({ run: 'r', state }));
+const history = (...states: string[]) => states.map((state) => ({ run: 'r', state, attempt: 1 }));
 
 test('I7 accepts a run that ends, and one that is tried again', (t) => {
   t.deepEqual(runStateFaults(history('queued', 'dispatched', 'running', 'succeeded')), []);
@@ -81,6 +81,12 @@ test('I7 accepts a run that ends, and one that is tried again', (t) => {
     runStateFaults(history('queued', 'running', 'queued', 'dispatched', 'dispatched', 'lost')),
     [],
   );
+});
+
+test('I7 accepts a step back for another attempt, and refuses it without one', (t) => {
+  const running = { run: 'r', state: 'running', attempt: 1 };
+  t.deepEqual(runStateFaults([running, { ...running, state: 'dispatched', attempt: 2 }]), []);
+  t.is(runStateFaults([running, { ...running, state: 'dispatched' }]).length, 1);
 });
 
 test('I7 refuses a run that goes on after its end, or backwards', (t) => {
