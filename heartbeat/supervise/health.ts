@@ -1,8 +1,7 @@
-import { Agent } from 'node:http';
+import { Agent, get } from 'node:http';
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import type { HealthConfig, Listen } from '@understudy/shared/runtime/config/types';
 import { messageOf } from '@understudy/shared/runtime/errors';
-import axios from 'axios';
 import type { ControllerProcess } from './controller-process.ts';
 
 export interface HealthOptions {
@@ -77,29 +76,36 @@ export function watchHealth(options: HealthOptions): { stop(): void } {
   };
 }
 
+/** By bare `node:http`: it is asked several times a second for ever, and costs a quarter of what axios does. */
 function makeReadyzCheck(options: HealthOptions): (term: Term) => Promise<string | null> {
   const { listen, config } = options;
   if (listen === null) return async () => null;
-  const http = axios.create({
-    baseURL: `http://${loopbackOf(listen.host)}:${listen.port}`,
-    httpAgent: new Agent({ keepAlive: true, maxSockets: 2 }),
-    timeout: config.timeoutMs,
-    proxy: false,
-    maxRedirects: 0,
-    validateStatus: () => true,
-  });
-  return async (term) => {
-    try {
-      const signal = AbortSignal.timeout(config.timeoutMs);
-      const { status, headers } = await http.get('/readyz', { signal });
-      if (status !== 200) return `its port answers ${status}`;
-      const seen = String(headers['understudy-term'] ?? 'none');
-      // Anything may listen on a port: only our own controller answers under our term.
-      return seen === formatTerm(term) ? null : `its port answers under term ${seen}, not ${term}`;
-    } catch (error) {
-      return `its port does not answer: ${messageOf(error)}`;
-    }
-  };
+  const agent = new Agent({ keepAlive: true, maxSockets: 2 });
+  const url = new URL(`http://${loopbackOf(listen.host)}:${listen.port}/readyz`);
+  return (term) =>
+    new Promise((resolve) => {
+      const request = get(url, { agent }, (response) => {
+        response.resume();
+        const seen = String(response.headers['understudy-term'] ?? 'none');
+        // Anything may listen on a port: only our own controller answers under our term.
+        const problem =
+          response.statusCode !== 200
+            ? `its port answers ${response.statusCode}`
+            : seen === formatTerm(term)
+              ? null
+              : `its port answers under term ${seen}, not ${term}`;
+        finish(problem);
+      });
+      const timer = setTimeout(() => {
+        finish(`its port does not answer within ${config.timeoutMs} ms`);
+        request.destroy();
+      }, config.timeoutMs);
+      const finish = (problem: string | null) => {
+        clearTimeout(timer);
+        resolve(problem);
+      };
+      request.on('error', (error) => finish(`its port does not answer: ${messageOf(error)}`));
+    });
 }
 
 /** The address by which this host reaches a port that it listens on itself. */
