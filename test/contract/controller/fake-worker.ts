@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import type { OrderWire, Report } from '@understudy/shared/protocol/agent';
+import { createParser } from 'eventsource-parser';
+import type { Answer, Bench } from './bench.ts';
+import { TOKEN } from './bench.ts';
+
+/** The worker's side of the protocol, with nothing behind it. */
+export class FakeWorker {
+  readonly #bench: Bench;
+  readonly #orders: OrderWire[] = [];
+  readonly #incarnation = randomUUID();
+  readonly #stream = new AbortController();
+  #seq = 0;
+  #arrived: () => void = () => undefined;
+
+  constructor(bench: Bench) {
+    this.#bench = bench;
+  }
+
+  register(highestTerm = '0'): Promise<Answer> {
+    return this.#bench.ask('POST', '/agent/v1/register', {
+      ...{ agent: 'w1', incarnation: this.#incarnation, version: '1', labels: {}, slots: 4 },
+      ...{ highestTerm, attempts: [] },
+    });
+  }
+
+  /** Registers and opens the stream of orders. */
+  async join(): Promise<void> {
+    await this.register();
+    const who = `agent=w1&incarnation=${this.#incarnation}`;
+    const response = await fetch(`${this.#bench.url}/agent/v1/orders?${who}`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+      signal: this.#stream.signal,
+    });
+    void this.#read(response).catch(() => undefined);
+    await this.order('hello');
+  }
+
+  /** Waits for an order of a type, and takes it. */
+  async order<T extends OrderWire['type']>(type: T): Promise<Extract<OrderWire, { type: T }>> {
+    for (;;) {
+      const at = this.#orders.findIndex((order) => order.type === type);
+      const [found] = at < 0 ? [] : this.#orders.splice(at, 1);
+      if (found !== undefined) return found as Extract<OrderWire, { type: T }>;
+      await new Promise<void>((resolve) => {
+        this.#arrived = resolve;
+      });
+    }
+  }
+
+  report(...reports: readonly Report[]): Promise<Answer> {
+    return this.#bench.ask('POST', '/agent/v1/reports', {
+      ...{ agent: 'w1', incarnation: this.#incarnation, highestTerm: '0' },
+      reports: reports.map((report) => {
+        this.#seq += 1;
+        return { seq: this.#seq, report };
+      }),
+    });
+  }
+
+  leave(): void {
+    this.#stream.abort();
+  }
+
+  async #read(response: Response): Promise<void> {
+    const parser = createParser({
+      onEvent: ({ data }) => {
+        this.#orders.push(JSON.parse(data) as OrderWire);
+        this.#arrived();
+      },
+    });
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body ?? []) {
+      parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
+    }
+  }
+}
