@@ -75,11 +75,13 @@ export class Heartbeat {
       clock,
       log,
     });
+    const mark = ownerMark(config.pair, config.node, incarnation);
     this.#controller = new ControllerProcess({
       command: [process.execPath, isWrapped(config) ? guardPath : options.builtinController],
       deathSignal: isWrapped(config) ? 'TERM' : 'KILL',
       config,
-      environment: { [OWNER_VARIABLE]: ownerMark(config.pair, config.node, incarnation) },
+      mark: isWrapped(config) ? `${OWNER_VARIABLE}=${mark}` : null,
+      environment: { [OWNER_VARIABLE]: mark },
       onEvent: (event) => this.#driver.dispatch(event),
       log,
     });

@@ -6,10 +6,11 @@ import {
   fromControllerSchema,
   type ToController,
 } from '@understudy/shared/protocol/tenure';
-import { killGroup, processId, spawnTied } from '@understudy/shared/runtime/child';
+import { killGroup, spawnTied } from '@understudy/shared/runtime/child';
 import { msToNs } from '@understudy/shared/runtime/clock';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
+import { endRemains } from './remains.ts';
 
 /** What happens to the controller's process, in the words of the role machine. */
 export type ControllerEvent =
@@ -25,6 +26,11 @@ export interface ControllerProcessOptions {
   readonly command: readonly string[];
   /** How the kernel ends it with this heartbeat: a guard is told, for it has to end others. */
   readonly deathSignal: 'KILL' | 'TERM';
+  /**
+   * The entry of the environment by which all that it starts is found, wherever that went; null for
+   * the built-in controller, which starts nothing and whose end is reported without a look at every process.
+   */
+  readonly mark: string | null;
   /** Sent to it first. */
   readonly config: unknown;
   readonly environment: Readonly<Record<string, string>>;
@@ -35,10 +41,13 @@ export interface ControllerProcessOptions {
 /** A process that ended sooner than this after its start makes the next start wait. */
 const EARLY_END_MS = 5_000;
 const RESTART = { firstMs: 250, factor: 2, maxMs: 15_000 };
+/** How often it is said that something of an ended controller survives SIGKILL. */
+const SURVIVOR_EVERY_MS = 2_000;
 
 /**
  * Owns the controller's process: starts it tied to this heartbeat's life, speaks with it over the IPC
- * channel, and reports its end only when it was reaped and its process group killed.
+ * channel, and reports its end only when it was reaped and nothing of what it started lives any more, as
+ * far as that can be known (`endRemains`). What survives SIGKILL delays the report for as long as it lives.
  */
 export class ControllerProcess {
   readonly #options: ControllerProcessOptions;
@@ -46,6 +55,8 @@ export class ControllerProcess {
   #startedAt = 0;
   #earlyEnds = 0;
   #pendingStart: NodeJS.Timeout | null = null;
+  /** It was reaped, but what it started still lives. */
+  #isEnding = false;
   #probes = new Map<number, (answer: ProbeAnswer) => void>();
   #probeSeq = 0;
 
@@ -64,7 +75,7 @@ export class ControllerProcess {
 
   /** Starts it, after a growing pause when it ended early before. Does nothing when it runs. */
   start(): void {
-    if (this.#child !== null || this.#pendingStart !== null) return;
+    if (this.#child !== null || this.#isEnding || this.#pendingStart !== null) return;
     const waitMs = this.#earlyEnds < 2 ? 0 : backoffMs(RESTART, this.#earlyEnds - 2, Math.random());
     if (waitMs > 0) {
       this.#options.log.warn('the controller ends soon after each start: waits before the next', {
@@ -143,12 +154,30 @@ export class ControllerProcess {
 
   #ended(child: ChildProcess, detail: string): void {
     if (this.#child !== child) return;
-    // Whatever it started in its group goes with it, before anybody is told that it is gone.
-    if (child.pid !== undefined) killGroup(child.pid, 'SIGKILL');
+    const { pid } = child;
     this.#earlyEnds = this.ageMs < EARLY_END_MS ? this.#earlyEnds + 1 : 0;
     this.#child = null;
     for (const answer of this.#probes.values()) answer({ healthy: false, problems: ['it ended'] });
-    this.#options.log.info('the controller ended', { detail, controllerPid: child.pid });
+    this.#options.log.info('the controller ended', { detail, controllerPid: pid });
+    if (pid === undefined) return this.#reportGone(detail);
+    // Whatever it started in its group goes with it, before anybody is told that it is gone.
+    const isOver = this.#options.mark === null && !killGroup(pid, 'SIGKILL');
+    if (isOver) return this.#reportGone(detail);
+    this.#isEnding = true;
+    void this.#endRest(pid, detail);
+  }
+
+  async #endRest(session: number, detail: string): Promise<void> {
+    const { mark, log } = this.#options;
+    const isMark = mark === null ? null : (entry: string) => entry === mark;
+    for (;;) {
+      const { survivor } = await endRemains({ isMark, session, withinMs: SURVIVOR_EVERY_MS });
+      if (survivor === null) break;
+      log.error('something of the controller survives SIGKILL: its tenure is not over', {
+        pid: survivor.pid,
+      });
+    }
+    this.#isEnding = false;
     this.#reportGone(detail);
   }
 
@@ -191,11 +220,6 @@ export class ControllerProcess {
       // A process that just died closes the channel first; its end is reported by its own event.
       if (error !== null) this.#options.log.debug('the controller cannot be told', { error });
     });
-  }
-
-  /** Whether the process that was started still exists, by its identity in /proc. */
-  get exists(): boolean {
-    return this.#child?.pid !== undefined && processId(this.#child.pid) !== null;
   }
 }
 

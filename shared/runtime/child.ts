@@ -56,15 +56,27 @@ export interface ProcessId {
   readonly startTime: string;
 }
 
+/** A living process and where it belongs. */
+export interface ProcessFacts extends ProcessId {
+  readonly group: number;
+  readonly session: number;
+}
+
 /** Reads a process's identity from /proc; null when it is gone. A zombie counts as gone. */
 export function processId(pid: number): ProcessId | null {
+  const facts = processFacts(pid);
+  return facts === null ? null : { pid, startTime: facts.startTime };
+}
+
+/** Like `processId`, with the process's group and session. */
+export function processFacts(pid: number): ProcessFacts | null {
   const stat = readProc(`/proc/${pid}/stat`);
   if (stat === null) return null;
   // The command name is in parentheses and may contain anything: fields are counted from the last one.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, startTime] = [fields[0], fields[19]];
   if (state === 'Z' || state === 'X' || startTime === undefined) return null;
-  return { pid, startTime };
+  return { pid, startTime, group: Number(fields[2]), session: Number(fields[3]) };
 }
 
 /** Whether that very process still lives. */
