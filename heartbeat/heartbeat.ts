@@ -20,7 +20,7 @@ import { makePeerRoutes } from './peer/routes.ts';
 import type { RoleOptions, RoleState, Story } from './role/state.ts';
 import { isServing } from './role/view.ts';
 import { ControllerProcess } from './supervise/controller-process.ts';
-import { watchHealth } from './supervise/health.ts';
+import { probeTimeoutMs, watchHealth } from './supervise/health.ts';
 import { runHook } from './supervise/hooks.ts';
 import { takeNodeId } from './supervise/node-id.ts';
 import { endPredecessors, OWNER_VARIABLE, ownerMark } from './supervise/predecessor.ts';
@@ -166,6 +166,7 @@ export class Heartbeat {
     const health = watchHealth({
       controller: this.#controller,
       config: config.controller.health,
+      probeTimeoutMs: probeTimeoutMs(config.controller),
       listen: isWrapped(config) ? null : config.controller.listen,
       servingTerm: () => this.#servingTerm(),
       onUnhealthy: (detail) => this.#driver.dispatch({ kind: 'controller-unhealthy', detail }),

@@ -14,11 +14,14 @@ const LAST_WORDS_MS = 5;
 /** Timers of Node hold 31 bits; a longer wait is cut into pieces. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Starts the wrapped program with a tenure, watches the tenure's deadline, and answers probes by the check. */
+/** Starts the wrapped program with a tenure, watches the tenure's deadline, and, while it serves, answers probes by the check. */
 export class Guard {
   readonly #send: (message: FromController) => void;
   #config: ControllerHostConfig | null = null;
   #program: ChildProcess | null = null;
+  /** From the announcement that it serves until it is asked to end. */
+  #isServing = false;
+  #isEnding = false;
   #deadlineNs = 0n;
   #deadlineTimer: NodeJS.Timeout | null = null;
 
@@ -46,6 +49,8 @@ export class Guard {
 
   /** Asks the program to end, and kills it when it has not after `graceMs`. */
   deactivate(graceMs: number): void {
+    this.#isEnding = true;
+    this.#isServing = false;
     if (this.#program === null) process.exit(0);
     this.#program.removeAllListeners('exit');
     this.#program.on('exit', () => this.killGroup());
@@ -86,11 +91,15 @@ export class Guard {
     while ((await this.#problem()) !== null) {
       await new Promise((resolve) => setTimeout(resolve, CHECK_PAUSE_MS));
     }
+    if (this.#isEnding) return;
+    this.#isServing = true;
     this.#send({ type: 'serving', term: formatTerm(term) });
   }
 
+  /** The check is meant for a program that serves: to start and to end has limits of its own. */
   async #answerProbe(seq: number): Promise<void> {
-    const problem = this.#program === null ? null : await this.#problem();
+    const found = this.#isServing ? await this.#problem() : null;
+    const problem = this.#isServing ? found : null;
     const problems = problem === null ? [] : [problem];
     this.#send({ type: 'probed', seq, healthy: problem === null, problems });
   }

@@ -1,12 +1,18 @@
 import { Agent, get } from 'node:http';
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
-import type { HealthConfig, Listen } from '@understudy/shared/runtime/config/types';
+import type {
+  ControllerHostConfig,
+  HealthConfig,
+  Listen,
+} from '@understudy/shared/runtime/config/types';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { ControllerProcess } from './controller-process.ts';
 
 export interface HealthOptions {
-  readonly controller: ControllerProcess;
+  readonly controller: Pick<ControllerProcess, 'pid' | 'ageMs' | 'probe'>;
   readonly config: HealthConfig;
+  /** How long a probe over the channel may take; see `probeTimeoutMs`. */
+  readonly probeTimeoutMs: number;
   /** Where the built-in controller listens; null for a wrapped program, whose guard checks it. */
   readonly listen: Listen | null;
   /** The term under which it serves now; null while it doesn't. */
@@ -47,10 +53,10 @@ export function watchHealth(options: HealthOptions): { stop(): void } {
 
   const check = async (term: Term | null): Promise<string | null> => {
     const [probe, port] = await Promise.all([
-      controller.probe(config.timeoutMs),
+      controller.probe(options.probeTimeoutMs),
       term === null ? null : readyz(term),
     ]);
-    if (probe === null) return `it did not answer within ${config.timeoutMs} ms`;
+    if (probe === null) return `it did not answer within ${options.probeTimeoutMs} ms`;
     if (!probe.healthy) return probe.problems.join('; ');
     return port;
   };
@@ -77,6 +83,16 @@ export function watchHealth(options: HealthOptions): { stop(): void } {
 }
 
 /** By bare `node:http`: it is asked several times a second for ever, and costs a quarter of what axios does. */
+/**
+ * How long a probe may take: `health.timeout`, and for a wrapped program the time of its check before
+ * that, for its guard answers when the check did.
+ */
+export function probeTimeoutMs(controller: ControllerHostConfig['controller']): number {
+  const { command, check, health } = controller;
+  const checkMs = command.length === 0 || check === null ? 0 : check.timeoutMs;
+  return checkMs + health.timeoutMs;
+}
+
 function makeReadyzCheck(options: HealthOptions): (term: Term) => Promise<string | null> {
   const { listen, config } = options;
   if (listen === null) return async () => null;

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -203,4 +203,31 @@ test('SIGTERM does not impress a guard whose heartbeat lives', async (t) => {
   // Signals are delivered before the next message is read; a guard that heeds it would be gone.
   tell({ type: 'probe', seq: 7 });
   t.like(await said('probed'), { seq: 7, healthy: true });
+});
+
+test('X12: while it starts and while it ends, a wrapped program is not judged by its check', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'understudy-guarded-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const [file, isUp] = [join(folder, 'written'), join(folder, 'up')];
+  const { said, tell, guard } = startGuard(t, {
+    command: ['sh', '-c', `trap "" TERM; ${PROGRAM.replace(/trap.*/, '')}`, file],
+    check: { command: ['test', '-e', isUp], timeoutMs: 5_000 },
+  });
+  const probe = async (seq: number) => {
+    tell({ type: 'probe', seq });
+    for (;;) {
+      const [message] = (await once(guard, 'message')) as [FromController];
+      if (message.type === 'probed' && message.seq === seq) return message;
+    }
+  };
+  await said('ready');
+  tell({ type: 'activate', tenure: tenure(60_000) });
+  while (!existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.true((await probe(1)).healthy, 'it starts');
+  writeFileSync(isUp, '');
+  await said('serving');
+  rmSync(isUp);
+  t.false((await probe(2)).healthy, 'it serves');
+  tell({ type: 'deactivate', graceMs: 20_000 });
+  t.true((await probe(3)).healthy, 'it ends');
 });

@@ -1,0 +1,44 @@
+import { probeTimeoutMs, watchHealth } from '@understudy/heartbeat/supervise/health';
+import test from 'ava';
+
+const listen = { host: '127.0.0.1', port: 7300 };
+const controller = {
+  listen,
+  url: 'http://127.0.0.1:7300',
+  standby: 'warm',
+  command: ['server'],
+  check: { tcp: '127.0.0.1:80', timeoutMs: 1_000 },
+  stopTimeoutMs: 5_000,
+  health: { everyMs: 250, timeoutMs: 400, failures: 3 },
+} as const;
+
+test('X12: a probe of a wrapped program may take as long as its check, and a little more', (t) => {
+  t.is(probeTimeoutMs(controller), 1_400);
+  t.is(probeTimeoutMs({ ...controller, check: null }), 400);
+  t.is(probeTimeoutMs({ ...controller, command: [] }), 400, 'the built-in controller has no check');
+});
+
+test('A controller that serves is judged after so many bad probes in a row', async (t) => {
+  const limits: number[] = [];
+  const detail = await new Promise<string>((resolve) => {
+    const health = watchHealth({
+      controller: {
+        pid: 4242,
+        ageMs: 1,
+        probe: async (timeoutMs) => {
+          limits.push(timeoutMs);
+          // The second one is answered: it does not count.
+          return limits.length === 2 ? { healthy: true, problems: [] } : null;
+        },
+      },
+      config: { everyMs: 1, timeoutMs: 400, failures: 2 },
+      probeTimeoutMs: 1_400,
+      listen: null,
+      servingTerm: () => 5n,
+      onUnhealthy: resolve,
+    });
+    t.teardown(() => health.stop());
+  });
+  t.is(detail, 'it did not answer within 1400 ms');
+  t.deepEqual(limits.slice(0, 4), [1_400, 1_400, 1_400, 1_400]);
+});
