@@ -17,11 +17,11 @@ import { ownIdentity } from './lease/identity.ts';
 import { makePostgresLease } from './lease/postgres.ts';
 import { makePeers, type Peers } from './peer/client.ts';
 import { makePeerRoutes } from './peer/routes.ts';
-import type { RoleOptions, RoleState, Story } from './role/state.ts';
+import type { RoleOptions, Story } from './role/state.ts';
 import { isServing } from './role/view.ts';
 import { ControllerProcess } from './supervise/controller-process.ts';
 import { probeTimeoutMs, watchHealth } from './supervise/health.ts';
-import { runHook } from './supervise/hooks.ts';
+import { Hooks } from './supervise/hooks.ts';
 import { takeNodeId } from './supervise/node-id.ts';
 import { endPredecessors, OWNER_VARIABLE, ownerMark } from './supervise/predecessor.ts';
 import { watchSuspension } from './supervise/suspension.ts';
@@ -49,6 +49,7 @@ export class Heartbeat {
   readonly #peers: Peers;
   readonly #driver: RoleDriver;
   readonly #metrics: HeartbeatMetrics;
+  readonly #hooks: Hooks;
   readonly #tenureOver = new TenureOver();
   readonly #stopping = new AbortController();
   readonly #identity = ownIdentity();
@@ -107,11 +108,17 @@ export class Heartbeat {
         this.#tenureOver.note(term);
         this.#peers.exchangeNow();
       },
-      onStory: (story, state) => this.#onStory(story, state),
+      onStory: (story) => this.#onStory(story),
       clock,
       log,
     });
     this.#metrics = new HeartbeatMetrics(() => this.#status());
+    this.#hooks = new Hooks({
+      commands: config.hooks,
+      environment: { UNDERSTUDY_PAIR: config.pair, UNDERSTUDY_NODE: config.node },
+      timeoutMs: HOOK_TIMEOUT_MS,
+      log,
+    });
   }
 
   /** Asks for a clean stop; `run` resolves when it is done. */
@@ -131,6 +138,7 @@ export class Heartbeat {
     } finally {
       await this.#lease.close();
       await closeServer(server);
+      await this.#hooks.finished();
     }
     log.info('the heartbeat ends', { exitCode: this.#exitCode });
     return this.#exitCode;
@@ -280,22 +288,9 @@ export class Heartbeat {
     this.#options.log.warn('waits before it can start', { reason });
   }
 
-  #onStory(story: Story, state: RoleState): void {
+  #onStory(story: Story): void {
     this.#metrics.count(story);
-    const name = hookOf(story);
-    if (name === null) return;
-    const { config, log } = this.#options;
-    runHook({
-      name,
-      command: config.hooks[name],
-      environment: {
-        UNDERSTUDY_PAIR: config.pair,
-        UNDERSTUDY_NODE: config.node,
-        UNDERSTUDY_TERM: formatTerm(state.highestTerm),
-      },
-      timeoutMs: HOOK_TIMEOUT_MS,
-      log,
-    });
+    this.#hooks.onStory(story);
   }
 }
 
@@ -303,12 +298,6 @@ const guardPath = fileURLToPath(new URL('./guard/main.js', import.meta.url));
 
 function isWrapped(config: ControllerHostConfig): boolean {
   return config.controller.command.length > 0;
-}
-
-function hookOf(story: Story): 'promoted' | 'demoted' | 'fenced' | null {
-  if (story.kind === 'serving') return 'promoted';
-  if (story.kind === 'fenced') return 'fenced';
-  return story.kind === 'given-back' || story.kind === 'give-back-failed' ? 'demoted' : null;
 }
 
 function roleOptions(config: ControllerHostConfig, incarnation: string): RoleOptions {
