@@ -1,14 +1,15 @@
 import type { Term } from '@understudy/shared/kernel/term';
 import type { Clock } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
+import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
 import type { Failpoints } from './failpoints.ts';
 import { makeApp } from './http/app.ts';
 import { ApiServer } from './http/server.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { Committer } from './store/committer.ts';
-import type { WriterLane } from './store/lane.ts';
-import { loadOpenWork } from './store/load.ts';
+import { DeposedError, type WriterLane } from './store/lane.ts';
+import { loadOpenWork, type OpenWork } from './store/load.ts';
 import type { Reader } from './store/reader.ts';
 import type { TenureGuard } from './tenure/guard.ts';
 import { AgentService } from './work/agents.ts';
@@ -44,7 +45,8 @@ export interface Active {
   cutOff(): void;
 }
 
-const LOAD_LIMIT_MS = 10_000;
+const LOAD_LIMIT_MS = 5_000;
+const LOAD_RETRY_MS = 50;
 
 /** Begins a tenure: loads what is open, behind the fence, then opens the port. */
 export async function activate(options: ActivateOptions): Promise<Active> {
@@ -83,10 +85,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   runs.onCancel = (run) => agents.orderCancel(run);
   state.onQueued = () => dispatcher.kick();
 
-  const work = await lane.transaction(
-    { term, timeoutMs: LOAD_LIMIT_MS, mayCommit: () => guard.untilMayAct() },
-    (execute) => loadOpenWork(pair, execute),
-  );
+  const work = await load(options);
   state.load(work);
   const since = Math.round(clock.wallMs());
   const server = new ApiServer({ guard, node, listen: config.controller.listen, log });
@@ -125,6 +124,26 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     },
     cutOff: () => server.cutOff(),
   };
+}
+
+/** Tries until the tenure is over: the grant came from the same database a moment ago. */
+async function load({ config, guard, lane, log }: ActivateOptions): Promise<OpenWork> {
+  for (;;) {
+    try {
+      return await lane.transaction(
+        {
+          term: guard.term,
+          timeoutMs: LOAD_LIMIT_MS,
+          mayCommit: () => guard.untilMayAct(),
+        },
+        (execute) => loadOpenWork(config.pair, execute),
+      );
+    } catch (error) {
+      if (error instanceof DeposedError || guard.isOver) throw error;
+      log.warn('what is open could not be loaded: tries again', { error: messageOf(error) });
+      await pause(LOAD_RETRY_MS);
+    }
+  }
 }
 
 function pause(ms: number): Promise<void> {

@@ -28,6 +28,8 @@ export interface Channel {
 const logDelayMs = 50;
 const retry = { firstMs: 100, factor: 2, maxMs: 2_000 } as const;
 const failuresAllowed = 6;
+/** A worker with nothing to report says so this often: silence means that it can't be reached. */
+const signOfLifeMs = 2_000;
 
 /**
  * Sends what is due, one batch at a time and each only after the one before is answered, again until it
@@ -61,14 +63,16 @@ export class Reporter {
   async run(channel: Channel): Promise<void> {
     let failures = 0;
     let limit = Number.POSITIVE_INFINITY;
+    let lastSentAt = performance.now();
     while (!channel.signal.aborted) {
       this.#newsWaits = false;
       const items = (await nextBatch(this.#options, this.#turn)).slice(0, limit);
-      if (items.length === 0) {
+      if (items.length === 0 && performance.now() - lastSentAt < signOfLifeMs) {
         await this.#nextNews(channel.signal);
         continue;
       }
       const problem = await this.#send(items, channel);
+      lastSentAt = performance.now();
       if (channel.signal.aborted) return;
       if (problem === null) {
         this.#turn += 1;
@@ -105,6 +109,7 @@ export class Reporter {
     const answer = reportsAnswerSchema.safeParse(reply.body);
     if (!answer.success) return { type: 'again', reason: 'answered without an acknowledgement' };
     await channel.heard(answer.data.term);
+    if (items.length === 0) return null;
     const taken = answer.data.acknowledged - first + 1;
     await this.#acknowledge(items.slice(0, Math.max(0, taken)));
     return taken > 0 ? null : { type: 'again', reason: 'acknowledged none of them' };
@@ -142,7 +147,7 @@ export class Reporter {
         // What happens in the same moment travels together.
         setImmediate(resolve);
       };
-      const timer = setTimeout(done, this.#options.ledger.open > 0 ? logDelayMs : 60_000);
+      const timer = setTimeout(done, this.#options.ledger.open > 0 ? logDelayMs : signOfLifeMs);
       signal.addEventListener('abort', done, { once: true });
       this.#news = done;
     });

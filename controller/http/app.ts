@@ -30,7 +30,9 @@ export interface AppParts {
   readonly isClosing: AbortSignal;
 }
 
-const BODY_LIMIT = '2mb';
+/** What users send is small, what workers report may be large. */
+const USER_BODY_LIMIT = '2mb';
+const AGENT_BODY_LIMIT = '16mb';
 
 /** The controller's HTTP side, as a Koa application. */
 export function makeApp(parts: AppParts): Koa {
@@ -38,18 +40,18 @@ export function makeApp(parts: AppParts): Koa {
   app.silent = true;
   app.use(answerErrors(parts.context.log));
   app.use(admit(parts));
-  app.use(
-    bodyParser({
-      enableTypes: ['json'],
-      jsonLimit: BODY_LIMIT,
-      jsonStrict: true,
-      extendTypes: { json: ['application/json'] },
-    }),
-  );
+  app.use(readBody());
   for (const routes of [jobRoutes, runRoutes, pairRoutes, agentProtocolRoutes]) {
     const router = routes(parts);
     app.use(router.routes());
     app.use(router.allowedMethods());
   }
   return app;
+}
+
+function readBody(): Koa.Middleware {
+  const parser = (jsonLimit: string) => bodyParser({ enableTypes: ['json'], jsonLimit });
+  const [ofUsers, ofAgents] = [parser(USER_BODY_LIMIT), parser(AGENT_BODY_LIMIT)];
+  return (context, next) =>
+    context.path.startsWith('/agent/') ? ofAgents(context, next) : ofUsers(context, next);
 }

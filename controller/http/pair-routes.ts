@@ -2,6 +2,7 @@ import Router from '@koa/router';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type { AgentView, PairView } from '@understudy/shared/protocol/api';
 import { z } from 'zod';
+import type { EventRecord } from '../store/records.ts';
 import { openEventStream } from '../stream/sse.ts';
 import { Refusal } from '../work/refusal.ts';
 import { agentView, eventView } from '../work/views.ts';
@@ -59,17 +60,28 @@ export function pairRoutes(parts: AppParts): Router {
   router.get('/api/v1/events/stream', async (context) => {
     const last = context.get('last-event-id');
     const { after } = check(eventsSchema, last === '' ? {} : { after: last });
-    const past = after === undefined ? [] : await reader.events(BigInt(after), 1_000);
-    const stream = openEventStream(context, () => stopListening());
-    const send = (events: typeof past) => {
-      for (const event of events) {
-        const data = eventView(event);
-        stream.send({ type: event.kind, id: data.seq, data });
-      }
-    };
-    const stopListening = state.onEvents((events) => send([...events]));
-    send(past);
-    parts.isClosing.addEventListener('abort', () => stream.close(), { once: true });
+    // Listening begins before the past is read: what is committed meanwhile must not fall between.
+    const waiting: EventRecord[] = [];
+    let take = (events: readonly EventRecord[]): void => void waiting.push(...events);
+    const stopListening = state.onEvents((events) => take(events));
+    try {
+      const past = after === undefined ? [] : await reader.events(BigInt(after), 1_000);
+      const stream = openEventStream(context, stopListening);
+      let lastSeq = after === undefined ? 0n : BigInt(after);
+      take = (events) => {
+        for (const event of events.filter(({ seq }) => seq > lastSeq)) {
+          lastSeq = event.seq;
+          const data = eventView(event);
+          stream.send({ type: event.kind, id: data.seq, data });
+        }
+      };
+      take(past);
+      take(waiting);
+      parts.isClosing.addEventListener('abort', () => stream.close(), { once: true });
+    } catch (error) {
+      stopListening();
+      throw error;
+    }
   });
   return router;
 }

@@ -11,7 +11,10 @@ export function summaryPage(pair: PairView): string {
     ...Object.entries(pair.agents).map(([state, count]) => [`Agents ${state}`, String(count)]),
   ];
   const cells = rows
-    .map(([name = '', value = '']) => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`)
+    .map(
+      ([name = '', value = '']) =>
+        `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`,
+    )
     .join('\n');
   return `<!doctype html>
 <html lang="en">

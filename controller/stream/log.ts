@@ -1,6 +1,7 @@
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { isOver, type RunRecord } from '../dispatch/run.ts';
-import type { Reader } from '../store/reader.ts';
+import { type Reader, StoreAwayError } from '../store/reader.ts';
 import type { RunService } from '../work/runs.ts';
 import type { WorkState } from '../work/state.ts';
 
@@ -18,6 +19,8 @@ export interface ReadLogOptions {
   readonly signal: AbortSignal;
 }
 
+const STORE_RETRY_MS = 500;
+
 /**
  * Gives a run's log from an offset on: the output of its attempts, one after the other, as they wrote it.
  * What an attempt wrote no longer grows once it is over, so an offset means the same byte at any time and
@@ -30,13 +33,20 @@ export async function* readLog(options: ReadLogOptions): AsyncGenerator<Buffer> 
   try {
     while (!signal.aborted) {
       const changed = change.next();
-      const run = await parts.runs.get(options.run);
-      for await (const piece of piecesFrom(parts.reader, run, offset)) {
-        offset += piece.length;
-        yield piece;
-        if (signal.aborted) return;
+      try {
+        const run = await parts.runs.get(options.run);
+        for await (const piece of piecesFrom(parts.reader, run, offset)) {
+          offset += piece.length;
+          yield piece;
+          if (signal.aborted) return;
+        }
+        if (!options.follow || isOver(run.state)) return;
+      } catch (error) {
+        // Who follows outlasts an outage of the database: nothing is lost, it only comes later.
+        if (!options.follow || !(error instanceof StoreAwayError)) throw error;
+        await Promise.race([pause(STORE_RETRY_MS), aborted(signal)]);
+        continue;
       }
-      if (!options.follow || isOver(run.state)) return;
       await Promise.race([changed, aborted(signal)]);
     }
   } finally {

@@ -24,7 +24,12 @@ interface AgentEntry {
   /** Registered with this controller. */
   isRegistered: boolean;
   stream: OrderStream | null;
+  /** When it last said something, monotonic milliseconds. */
+  heardAt: number;
 }
+
+/** Workers give a sign of life every two seconds: one that is silent for so long is not there any more. */
+const SILENT_AFTER_MS = 7_000;
 
 /**
  * The agents: who is registered, who is connected, who is lost. An agent is judged by what it says when it
@@ -49,7 +54,7 @@ export class AgentService {
   /** Takes over the agents of the past tenures: each has its time to come. */
   load(records: readonly AgentRecord[]): void {
     for (const record of records) {
-      this.#agents.set(record.id, { record, isRegistered: false, stream: null });
+      this.#agents.set(record.id, { record, isRegistered: false, stream: null, heardAt: 0 });
       if (!record.lost) this.#awaitReturn(record.id);
     }
     for (const id of this.#state.agentsWithWork()) this.#awaitReturn(id);
@@ -75,7 +80,8 @@ export class AgentService {
     const isSameJournal = journal !== null && known?.record.journal === journal;
     const record: AgentRecord = { id, ...facts, lost: false, lastSeenAt: now };
     known?.stream?.close();
-    this.#agents.set(id, { record, isRegistered: true, stream: null });
+    const heardAt = this.#context.clock.monotonicMs();
+    this.#agents.set(id, { record, isRegistered: true, stream: null, heardAt });
     this.#awaitReturn(id);
     const commit = this.#state.apply({
       agents: [record],
@@ -118,7 +124,10 @@ export class AgentService {
   /** The registration of a worker; refuses whoever is not, or no longer, registered here. */
   requireSession(id: string, incarnation: string): AgentEntry {
     const entry = this.#agents.get(id);
-    if (entry?.isRegistered && entry.record.incarnation === incarnation) return entry;
+    if (entry?.isRegistered && entry.record.incarnation === incarnation) {
+      entry.heardAt = this.#context.clock.monotonicMs();
+      return entry;
+    }
     throw new Refusal('unknown-agent', `register first: ${id} as ${incarnation} is not known here`);
   }
 
@@ -257,7 +266,12 @@ export class AgentService {
   #beat(): void {
     if (!this.#context.guard.mayAct()) return;
     const term = formatTerm(this.#context.term);
-    for (const { stream } of this.#agents.values()) stream?.send({ type: 'beat', term });
+    const silentSince = this.#context.clock.monotonicMs() - SILENT_AFTER_MS;
+    for (const { stream, heardAt } of this.#agents.values()) {
+      // A stream to a host that went dark looks open for a quarter of an hour.
+      if (heardAt < silentSince) stream?.close();
+      else stream?.send({ type: 'beat', term });
+    }
   }
 
   #event(id: string, kind: EventKind, what: string): NewEvent {

@@ -41,6 +41,8 @@ export class ReportService {
   async take(message: Reports): Promise<number> {
     this.#agents.checkTerm(message.highestTerm);
     this.#agents.requireSession(message.agent, message.incarnation);
+    // A sign of life and nothing else.
+    if (message.reports.length === 0) return 0;
     requireStore(this.#context);
     this.#context.failpoints.pass('after-accept-before-record');
     const past = await this.#pastRuns(message);
