@@ -28,7 +28,7 @@ export class AgentProcess {
       labels: {},
       slots: 4,
       worker: { command: [] },
-      retry: { everyMs: 100, timeoutMs: 500, limit: 200 },
+      retry: { everyMs: 100, timeoutMs: 5_000, limit: 200 },
       onLost: { running: 'finish' },
       log: { level: 'debug', format: 'text' },
       ...settings,

@@ -59,7 +59,10 @@ test('results stay on disk while no controller can be reached, and are delivered
 test('of two that serve the one with the higher term is followed, and a lower one never after it', async (t) => {
   const a = await FakeController.open({ node: 'a', term: 9n });
   const b = await FakeController.open({ node: 'b', term: 10n });
-  t.teardown(() => a.close());
+  t.teardown(async () => {
+    await a.close();
+    await b.close();
+  });
   const agent = new AgentProcess(t, { controllers: [a.url, b.url] });
   await b.untilFollowed();
   await b.close();
