@@ -8,10 +8,11 @@ import {
   testimonyRequestSchema,
 } from '@understudy/shared/protocol/peer';
 import type { Log } from '@understudy/shared/runtime/log';
+import { isSameSecret } from '@understudy/shared/runtime/secret';
 import type Koa from 'koa';
 import type { z } from 'zod';
 import type { Held } from '../lease/port.ts';
-import { isSameSecret, SIGNATURE_HEADER, sign } from './signature.ts';
+import { SIGNATURE_HEADER, sign } from './signature.ts';
 
 export interface PeerRoutesOptions {
   readonly pair: string;
