@@ -59,6 +59,8 @@ interface Watched {
   readonly cpuPercentByProcess: Readonly<Record<string, number>>;
   readonly statementsPerSecond: number;
   readonly roleChanges: number;
+  /** Why the last tenure of each node ended, where it did. */
+  readonly demotions: readonly string[];
 }
 
 async function watch(system: LocalSystem, options: IdleOptions): Promise<Watched> {
@@ -73,7 +75,7 @@ async function watch(system: LocalSystem, options: IdleOptions): Promise<Watched
     const after = { cpu: cpuOf(pids), statements: await transactions(client) };
     const byProcess = Object.fromEntries(
       [...pids.keys()].map((name) => {
-        const spentMs = (after.cpu.get(name) ?? 0) - (before.cpu.get(name) ?? 0);
+        const spentMs = Math.max(0, (after.cpu.get(name) ?? 0) - (before.cpu.get(name) ?? 0));
         return [name, round(spentMs / 10 / seconds)];
       }),
     );
@@ -83,6 +85,7 @@ async function watch(system: LocalSystem, options: IdleOptions): Promise<Watched
       cpuPercentByProcess: byProcess,
       statementsPerSecond: round((after.statements - before.statements) / seconds),
       roleChanges: Number((await highestTerm(client)) - termBefore),
+      demotions: await demotionsOf(system),
     };
   } finally {
     await client.end();
@@ -104,6 +107,7 @@ function report(watched: Watched, options: IdleOptions): number {
   print(`  both hosts           ${watched.cpuPercent} % of a core`);
   print(`  the database         ${watched.statementsPerSecond} statements a second`);
   print(`  role changes         ${watched.roleChanges}`);
+  for (const demotion of watched.demotions) print(`  ${demotion}`);
   for (const complaint of complaints) print(`broken: ${complaint}`);
   print(JSON.stringify({ ...watched, load: options.load, complaints }));
   return complaints.length === 0 ? 0 : 1;
@@ -120,12 +124,26 @@ async function processesOf(system: LocalSystem): Promise<ReadonlyMap<string, num
   return pids;
 }
 
-/** Processor time of each process so far, in milliseconds. */
+async function demotionsOf(system: LocalSystem): Promise<readonly string[]> {
+  const answers = await Promise.all(
+    system.hosts.map((host) => askHeartbeat(host.heartbeatUrl, 1_000)),
+  );
+  return answers.flatMap((each) => {
+    const last = each.kind === 'answered' ? each.status.lastDemotion : null;
+    return last === null || last === undefined
+      ? []
+      : [
+          `${each.kind === 'answered' ? each.status.node : '?'} at ${last.at}: ${last.reason}, ${last.detail}`,
+        ];
+  });
+}
+
+/** Processor time of each process so far, in milliseconds; of one that has ended, none. */
 function cpuOf(pids: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
   return new Map(
     [...pids].map(([name, pid]) => {
       const stat = readProc(`/proc/${pid}/stat`);
-      if (stat === null) throw new UserError(`the ${name} (process ${pid}) ended meanwhile`);
+      if (stat === null) return [name, 0];
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return [name, (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK];
     }),
