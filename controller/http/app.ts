@@ -4,6 +4,7 @@ import type { Reader } from '../store/reader.ts';
 import type { AgentService } from '../work/agents.ts';
 import type { TenureContext } from '../work/context.ts';
 import type { JobService } from '../work/jobs.ts';
+import { Refusal } from '../work/refusal.ts';
 import type { ReportService } from '../work/reports.ts';
 import type { RunService } from '../work/runs.ts';
 import type { WorkState } from '../work/state.ts';
@@ -52,6 +53,11 @@ export function makeApp(parts: AppParts): Koa {
 function readBody(): Koa.Middleware {
   const parser = (jsonLimit: string) => bodyParser({ enableTypes: ['json'], jsonLimit });
   const [ofUsers, ofAgents] = [parser(USER_BODY_LIMIT), parser(AGENT_BODY_LIMIT)];
-  return (context, next) =>
-    context.path.startsWith('/agent/') ? ofAgents(context, next) : ofUsers(context, next);
+  return (context, next) => {
+    // What is not JSON would be taken for an empty body, and a run started without its parameters.
+    if (context.request.is('json') === false) {
+      throw new Refusal('invalid', 'the body must be JSON: send Content-Type: application/json');
+    }
+    return context.path.startsWith('/agent/') ? ofAgents(context, next) : ofUsers(context, next);
+  };
 }

@@ -2,6 +2,7 @@ import Router from '@koa/router';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type { AgentView, PairView } from '@understudy/shared/protocol/api';
 import { z } from 'zod';
+import type { Reader } from '../store/reader.ts';
 import type { EventRecord } from '../store/records.ts';
 import { openEventStream } from '../stream/sse.ts';
 import { Refusal } from '../work/refusal.ts';
@@ -11,10 +12,12 @@ import { check } from './input.ts';
 import { makeMetrics } from './metrics.ts';
 import { summaryPage } from './summary-page.ts';
 
+const PAGE = 1_000;
+
 const eventsSchema = z.object({
   after: z
     .string()
-    .regex(/^\d{1,19}$/, 'expected the seq of an event')
+    .regex(/^\d{1,18}$/, 'expected the seq of an event')
     .optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
@@ -65,8 +68,14 @@ export function pairRoutes(parts: AppParts): Router {
     let take = (events: readonly EventRecord[]): void => void waiting.push(...events);
     const stopListening = state.onEvents((events) => take(events));
     try {
-      const past = after === undefined ? [] : await reader.events(BigInt(after), 1_000);
-      const stream = openEventStream(context, stopListening);
+      const past = after === undefined ? [] : await allEvents(reader, BigInt(after));
+      if (context.res.closed) return stopListening();
+      const close = () => stream.close();
+      const stream = openEventStream(context, () => {
+        stopListening();
+        parts.isClosing.removeEventListener('abort', close);
+      });
+      parts.isClosing.addEventListener('abort', close);
       let lastSeq = after === undefined ? 0n : BigInt(after);
       take = (events) => {
         for (const event of events.filter(({ seq }) => seq > lastSeq)) {
@@ -77,13 +86,22 @@ export function pairRoutes(parts: AppParts): Router {
       };
       take(past);
       take(waiting);
-      parts.isClosing.addEventListener('abort', () => stream.close(), { once: true });
     } catch (error) {
       stopListening();
       throw error;
     }
   });
   return router;
+}
+
+/** All events after one, page by page. */
+async function allEvents(reader: Reader, after: bigint): Promise<EventRecord[]> {
+  const found: EventRecord[] = [];
+  for (;;) {
+    const page = await reader.events(found.at(-1)?.seq ?? after, PAGE);
+    found.push(...page);
+    if (page.length < PAGE) return found;
+  }
 }
 
 function agentsOf({ agents, state }: AppParts): AgentView[] {

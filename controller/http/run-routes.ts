@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import Router from '@koa/router';
 import { nameSchema, runStates } from '@understudy/shared/protocol/api';
@@ -43,8 +44,9 @@ export function runRoutes(parts: AppParts): Router {
   router.get('/:id/log', async (context) => {
     const { offset, follow } = check(logSchema, context.query);
     const run = await runs.get(idOf(context));
+    const signal = untilClosed(context.res, parts.isClosing);
     const stream = Readable.from(
-      readLog({ parts, run: run.id, offset, follow: follow === 'true', signal: parts.isClosing }),
+      readLog({ parts, run: run.id, offset, follow: follow === 'true', signal }),
     );
     context.type = 'application/octet-stream';
     context.set('Cache-Control', 'no-store');
@@ -59,6 +61,19 @@ export function runRoutes(parts: AppParts): Router {
     context.body = runView(run);
   });
   return router;
+}
+
+/** Aborts when the answer is over, whoever ended it, or when the port closes. */
+function untilClosed(response: ServerResponse, isClosing: AbortSignal): AbortSignal {
+  const over = new AbortController();
+  const end = () => over.abort();
+  isClosing.addEventListener('abort', end);
+  response.once('close', () => {
+    isClosing.removeEventListener('abort', end);
+    end();
+  });
+  if (isClosing.aborted || response.closed) end();
+  return over.signal;
 }
 
 function idOf(context: { readonly params: Record<string, string | undefined> }): string {

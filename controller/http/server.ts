@@ -15,6 +15,7 @@ export interface ApiServerOptions {
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 30_000;
+const SWEEP_EVERY_MS = 5;
 /** A predecessor's port may be on its way to be freed. */
 const OPEN_TRIES = 50;
 const OPEN_RETRY_MS = 20;
@@ -74,9 +75,12 @@ export class ApiServer {
     if (server === null) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     this.#closing.abort();
+    // A connection whose answer ends now stays open for the next request: it is closed when it is idle.
+    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_EVERY_MS);
     server.closeIdleConnections();
     const limit = setTimeout(() => server.closeAllConnections(), graceMs);
     await closed;
+    clearInterval(sweep);
     clearTimeout(limit);
   }
 

@@ -148,10 +148,17 @@ export class Reader {
     } catch (error) {
       client?.release(true);
       if (/^(22|23|42)/.test(sqlState(error))) throw error;
-      this.#onAway();
+      if (isConnectionError(error)) this.#onAway();
       throw new StoreAwayError(`the database does not answer: ${(error as Error).message}`);
     } finally {
       clearTimeout(limit);
     }
   }
+}
+
+/** A slow query, or a pool whose connections are all in use, says nothing of whether writes succeed. */
+function isConnectionError(error: unknown): boolean {
+  const state = sqlState(error);
+  if (/^[0-9A-Z]{5}$/.test(state)) return /^(08|57P)/.test(state);
+  return !(error as Error).message.startsWith('timeout exceeded when trying to connect');
 }

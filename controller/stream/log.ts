@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isOver, type RunRecord } from '../dispatch/run.ts';
 import { type Reader, StoreAwayError } from '../store/reader.ts';
@@ -29,7 +28,7 @@ const STORE_RETRY_MS = 500;
 export async function* readLog(options: ReadLogOptions): AsyncGenerator<Buffer> {
   const { parts, signal } = options;
   let offset = options.offset;
-  const change = new RunChange(parts.state, options.run);
+  const change = new RunChange(parts.state, options.run, signal);
   try {
     while (!signal.aborted) {
       const changed = change.next();
@@ -44,10 +43,10 @@ export async function* readLog(options: ReadLogOptions): AsyncGenerator<Buffer> 
       } catch (error) {
         // Who follows outlasts an outage of the database: nothing is lost, it only comes later.
         if (!options.follow || !(error instanceof StoreAwayError)) throw error;
-        await Promise.race([pause(STORE_RETRY_MS), aborted(signal)]);
+        await pause(STORE_RETRY_MS);
         continue;
       }
-      await Promise.race([changed, aborted(signal)]);
+      await changed;
     }
   } finally {
     change.stop();
@@ -73,27 +72,29 @@ async function* piecesFrom(reader: Reader, run: RunRecord, offset: number): Asyn
   }
 }
 
-/** Tells when a run was committed anew, also when that happens before somebody waits. */
+/** Tells when a run was committed anew, or the reader has gone, also when that happens before somebody waits. */
 class RunChange {
-  readonly #stop: () => void;
+  readonly #unsubscribe: () => void;
+  readonly #signal: AbortSignal;
+  readonly #wake = () => this.#notify();
   #notify: () => void = () => undefined;
 
-  constructor(state: WorkState, run: string) {
-    this.#stop = state.onRun(run, () => this.#notify());
+  constructor(state: WorkState, run: string, signal: AbortSignal) {
+    this.#signal = signal;
+    this.#unsubscribe = state.onRun(run, this.#wake);
+    signal.addEventListener('abort', this.#wake);
   }
 
   /** Resolves at the first change from now on. */
   next(): Promise<void> {
+    if (this.#signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       this.#notify = resolve;
     });
   }
 
   stop(): void {
-    this.#stop();
+    this.#unsubscribe();
+    this.#signal.removeEventListener('abort', this.#wake);
   }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
 }

@@ -41,6 +41,8 @@ export class AgentService {
   readonly #config: AgentsConfig;
   readonly #agents = new Map<string, AgentEntry>();
   readonly #lostTimers = new Map<string, NodeJS.Timeout>();
+  /** Runs whose cancel could not be sent because the tenure was in doubt. */
+  readonly #unsentCancels = new Set<string>();
   #beats: NodeJS.Timeout | null = null;
   /** Somebody showed a term above ours: it has been granted, so ours is over. */
   onHigherTerm: (term: Term) => void = () => undefined;
@@ -159,7 +161,11 @@ export class AgentService {
   /** Tells the agent of a run that is to be cancelled. It hears it again whenever it connects. */
   orderCancel(run: RunRecord): void {
     const attempt = openAttempt(run);
-    if (attempt === null || run.cancelReason === null || !this.#context.guard.mayAct()) return;
+    if (attempt === null || run.cancelReason === null) return;
+    if (!this.#context.guard.mayAct()) {
+      this.#unsentCancels.add(run.id);
+      return;
+    }
     this.streamOf(attempt.agent)?.send({
       type: 'cancel',
       term: formatTerm(this.#context.term),
@@ -272,6 +278,13 @@ export class AgentService {
       if (heardAt < silentSince) stream?.close();
       else stream?.send({ type: 'beat', term });
     }
+    for (const id of [...this.#unsentCancels]) {
+      this.#unsentCancels.delete(id);
+      const run = this.#state.open(id);
+      if (run !== null) this.orderCancel(run);
+    }
+    // What could not be dispatched in a moment of doubt, or without the database, is looked at again.
+    if (this.#state.queue.size > 0) this.#state.onQueued();
   }
 
   #event(id: string, kind: EventKind, what: string): NewEvent {

@@ -52,16 +52,17 @@ export class Dispatcher {
     const commit = this.#state.apply({ runs: assigned.map(({ run }) => run) });
     void commit.then(() => {
       this.#context.failpoints.pass('after-intent-before-order');
-      for (const { run, stream } of assigned) this.#order(run, stream);
+      for (const { run, stream } of assigned) void this.#order(run, stream);
     });
   }
 
   /** The order goes out only on the stream for which it was decided; else it certainly never starts. */
-  #order(decided: RunRecord, stream: OrderStream): void {
+  async #order(decided: RunRecord, stream: OrderStream): Promise<void> {
+    // After a suspension it waits for the next renewal; an attempt that is committed must not be forgotten.
+    await this.#context.guard.untilMayAct();
     const run = this.#state.open(decided.id);
     const attempt = run === null ? null : openAttempt(run);
     if (run === null || attempt === null || attempt.number !== decided.attempts.length) return;
-    if (!this.#context.guard.mayAct()) return;
     const isHere = !this.#isStopped && this.#agents.streamOf(attempt.agent) === stream;
     if (isHere && run.cancelReason === null) {
       this.#state.markOrdered(run.id, attempt.number);

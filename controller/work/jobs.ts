@@ -52,7 +52,8 @@ export class JobService {
   }
 
   async setPaused(name: string, paused: boolean): Promise<JobRecord> {
-    const { definition } = this.get(name);
+    // As decided, not as committed: a change that is still under way must not be undone.
+    const { definition } = this.#state.jobs.get(name) ?? this.get(name);
     return (await this.apply({ ...definition, paused })).job;
   }
 

@@ -69,7 +69,10 @@ export type Order = z.infer<typeof orderSchema>;
 export type OrderWire = z.input<typeof orderSchema>;
 
 /** Times are given as "this long before this request was sent", so that an agent's wall clock does not matter. */
-const agoMs = z.number().min(0);
+const agoMs = z.number().min(0).max(1e12);
+
+/** For people; longer ones are cut. */
+const reason = z.string().transform((text) => text.slice(0, 4_000));
 
 export const reportSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('started'), ...attemptKey, agoMs, pid: z.number().int() }),
@@ -87,9 +90,9 @@ export const reportSchema = z.discriminatedUnion('type', [
     agoMs,
     /** `exited` with a code; `lost`: the worker's own life ended under it, nobody knows how it went. */
     outcome: z.enum(['exited', 'signalled', 'timed-out', 'cancelled', 'not-started', 'lost']),
-    exitCode: z.number().int().nullable(),
-    signal: z.string().nullable(),
-    reason: z.string().nullable(),
+    exitCode: z.number().int().min(-2_147_483_648).max(2_147_483_647).nullable(),
+    signal: z.string().max(32).nullable(),
+    reason: reason.nullable(),
     /** Length of the attempt's whole output; the end is stored only after all of it. */
     logBytes: z.number().int().min(0),
   }),
