@@ -40,6 +40,7 @@ export class RoleDriver {
   #state: RoleState;
   #busy = false;
   #isBroken = false;
+  #renewalFails = false;
   #timer: NodeJS.Timeout | null = null;
   #lastDemotion: LastDemotion | null = null;
 
@@ -191,11 +192,16 @@ export class RoleDriver {
     const { term } = held;
     switch (result.kind) {
       case 'granted':
+        this.#renewalFails = false;
         return { kind: 'renew-granted', sentAt, row: result.row };
       case 'refused':
         return { kind: 'renew-refused', term, row: result.row };
       case 'failed':
-        this.#options.log.warn('a renewal failed', { term, error: result.error });
+        // One line for each outage, not one for each try.
+        if (!this.#renewalFails) {
+          this.#options.log.warn('renewals fail: tries on', { term, error: result.error });
+        }
+        this.#renewalFails = true;
         return { kind: 'renew-failed', term, error: result.error };
     }
   }
