@@ -3,6 +3,7 @@
  * first, then first come first served among runs with the same selector; no agent gets more than its slots;
  * of a serial job one run at a time is given out.
  */
+import { Heap } from './heap.ts';
 import type { RunRecord } from './run.ts';
 
 /** What the queue must know of a run. */
@@ -26,12 +27,19 @@ export interface Assignment {
   readonly agent: string;
 }
 
+interface Entry {
+  readonly run: Waiting;
+  /** Entries are numbered as they come. */
+  readonly seq: number;
+}
+
 interface Bucket {
   readonly priority: number;
   readonly selector: Readonly<Record<string, string>>;
-  /** From `head` on; entries that were removed meanwhile are passed over. */
-  readonly ids: string[];
-  head: number;
+  /** What may be next: all runs of jobs that aren't serial, and the first of each serial job. */
+  readonly heads: Heap<Entry>;
+  /** By serial job with a run among the heads: the others, which need no look until it is gone. */
+  readonly behind: Map<string, Heap<Entry>>;
 }
 
 export function waitingOf(run: RunRecord): Waiting {
@@ -49,9 +57,11 @@ export function matches(
 
 /** Holds what waits. Owned by one controller, in memory. */
 export class RunQueue {
-  readonly #waiting = new Map<string, Waiting>();
+  /** What still waits; entries elsewhere that are not in it are passed over. */
+  readonly #waiting = new Map<string, Entry>();
   readonly #buckets = new Map<string, Bucket>();
   #sorted: Bucket[] = [];
+  #seq = 0;
 
   get size(): number {
     return this.#waiting.size;
@@ -59,8 +69,16 @@ export class RunQueue {
 
   add(run: Waiting): void {
     if (this.#waiting.has(run.id)) return;
-    this.#waiting.set(run.id, run);
-    this.#bucketFor(run).ids.push(run.id);
+    const entry = { run, seq: this.#seq++ };
+    this.#waiting.set(run.id, entry);
+    const { heads, behind } = this.#bucketFor(run);
+    const others = run.serial ? behind.get(run.job) : undefined;
+    if (others !== undefined) {
+      others.push(entry);
+      return;
+    }
+    if (run.serial) behind.set(run.job, new Heap());
+    heads.push(entry);
   }
 
   remove(id: string): void {
@@ -69,30 +87,33 @@ export class RunQueue {
 
   /**
    * Takes out what can go now. `isBusy` says whether a run of a serial job is under way. Costs are those of
-   * what is given out, plus one look at each kind of selector.
+   * what is given out, plus one look at each kind of selector and at each busy serial job.
    */
   take(agents: readonly Candidate[], isBusy: (job: string) => boolean): Assignment[] {
     const free = new Map(agents.map(({ id, free }) => [id, free]));
-    const given = new Set<string>();
+    const busy = new Set<string>();
     const assignments: Assignment[] = [];
     for (const bucket of this.#sorted) {
       const able = agents.filter(({ labels }) => matches(bucket.selector, labels));
-      const held: string[] = [];
+      const held: Entry[] = [];
       for (;;) {
         const agent = freest(able, free);
         if (agent === null) break;
-        const run = this.#next(bucket);
-        if (run === null) break;
-        if (run.serial && (given.has(run.job) || isBusy(run.job))) {
-          held.push(run.id);
+        const entry = this.#next(bucket);
+        if (entry === null) break;
+        const { id, job, serial } = entry.run;
+        if (serial && (busy.has(job) || isBusy(job))) {
+          busy.add(job);
+          held.push(entry);
           continue;
         }
-        if (run.serial) given.add(run.job);
-        this.#waiting.delete(run.id);
+        if (serial) busy.add(job);
+        this.#waiting.delete(id);
+        this.#advance(bucket, entry.run);
         free.set(agent, (free.get(agent) ?? 0) - 1);
-        assignments.push({ run: run.id, agent });
+        assignments.push({ run: id, agent });
       }
-      if (held.length > 0) bucket.ids.splice(bucket.head, 0, ...held);
+      for (const entry of held) bucket.heads.push(entry);
     }
     return assignments;
   }
@@ -102,24 +123,38 @@ export class RunQueue {
     const key = JSON.stringify([priority, labels]);
     const known = this.#buckets.get(key);
     if (known !== undefined) return known;
-    const bucket: Bucket = { priority, selector, ids: [], head: 0 };
+    const bucket: Bucket = { priority, selector, heads: new Heap(), behind: new Map() };
     this.#buckets.set(key, bucket);
     this.#sorted = [...this.#buckets.values()].toSorted((a, b) => b.priority - a.priority);
     return bucket;
   }
 
-  #next(bucket: Bucket): Waiting | null {
-    while (bucket.head < bucket.ids.length) {
-      const id = bucket.ids[bucket.head] ?? '';
-      bucket.head += 1;
-      if (bucket.head > 1_000 && bucket.head * 2 > bucket.ids.length) {
-        bucket.ids.splice(0, bucket.head);
-        bucket.head = 0;
-      }
-      const run = this.#waiting.get(id);
-      if (run !== undefined) return run;
+  #next(bucket: Bucket): Entry | null {
+    for (;;) {
+      const entry = bucket.heads.pop();
+      if (entry === null || this.#isWaiting(entry)) return entry;
+      this.#advance(bucket, entry.run);
     }
-    return null;
+  }
+
+  /** After the first of a serial job is gone, the one behind it may be next. */
+  #advance({ heads, behind }: Bucket, { job, serial }: Waiting): void {
+    const others = serial ? behind.get(job) : undefined;
+    if (others === undefined) return;
+    for (;;) {
+      const entry = others.pop();
+      if (entry === null) {
+        behind.delete(job);
+        return;
+      }
+      if (!this.#isWaiting(entry)) continue;
+      heads.push(entry);
+      return;
+    }
+  }
+
+  #isWaiting(entry: Entry): boolean {
+    return this.#waiting.get(entry.run.id) === entry;
   }
 }
 

@@ -25,6 +25,9 @@ export interface Batch {
   readonly events: NewEvent[];
 }
 
+/** So many bytes are as much work as one row. */
+const BYTES_AS_A_ROW = 4_096;
+
 export function mergeChanges(all: readonly Changes[]): Batch {
   const batch: Batch = {
     newRuns: [],
@@ -55,10 +58,27 @@ function addTo(batch: Batch, changes: Changes): void {
   batch.events.push(...(changes.events ?? []));
 }
 
-/** About how much work a change is for the database, to keep one transaction bounded. */
+/** About how much work a change is for the database, to keep one transaction bounded in rows and in bytes. */
 export function weightOf(changes: Changes): number {
-  const bytes = (changes.chunks ?? []).reduce((sum, { data }) => sum + data.length, 0);
-  const rows =
-    (changes.newRuns?.length ?? 0) + (changes.runs?.length ?? 0) + (changes.events?.length ?? 0);
-  return rows + (changes.chunks?.length ?? 0) + bytes / 4_096;
+  const { newRuns = [], runs = [], chunks = [], jobs = [], agents = [], events = [] } = changes;
+  const rows = [newRuns, runs, chunks, jobs, agents, events].reduce(
+    (sum, { length }) => sum + length,
+    0,
+  );
+  let bytes = 0;
+  for (const { data } of chunks) bytes += data.length;
+  for (const { spec, parameters } of newRuns) bytes += sizeOf(spec) + sizeOf(parameters);
+  for (const { spec, parameters } of runs) bytes += sizeOf(spec) + sizeOf(parameters);
+  for (const { definition } of jobs) bytes += sizeOf(definition);
+  return rows + bytes / BYTES_AS_A_ROW;
+}
+
+/** About how long a value is as JSON, without making it. */
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return value.length + 3;
+  if (typeof value !== 'object' || value === null) return 5;
+  return Object.entries(value).reduce(
+    (sum, [name, each]) => sum + name.length + 3 + sizeOf(each),
+    2,
+  );
 }

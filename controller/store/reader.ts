@@ -70,6 +70,15 @@ export class Reader {
     return await this.#withAttempts(rows);
   }
 
+  /** The id of the run that was made under an idempotency key. */
+  async runByKey(job: string, key: string): Promise<string | null> {
+    const [row] = await this.#select(
+      'select id from run where pair = $1 and job = $2 and idempotency_key = $3',
+      [this.#pair, job, key],
+    );
+    return row === undefined ? null : String(row['id']);
+  }
+
   /** Runs, newest first. */
   async listRuns({ job, state, agent, after, limit }: RunFilter): Promise<RunRecord[]> {
     const values: unknown[] = [this.#pair, limit];

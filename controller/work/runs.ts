@@ -39,6 +39,8 @@ export class RunService {
   readonly #context: TenureContext;
   readonly #state: WorkState;
   readonly #reader: Reader;
+  /** Requests with a key whose run is not committed yet, by job and key. */
+  readonly #making = new Map<string, Promise<Submitted>>();
   /** Called when a run that an agent has is to be cancelled, once that is committed. */
   onCancel: (run: RunRecord) => void = () => undefined;
 
@@ -51,10 +53,18 @@ export class RunService {
   /** Makes a run of a job now. The answer is committed. */
   async submit(job: JobRecord, request: RunRequest): Promise<Submitted> {
     requireStore(this.#context);
-    const changes = this.plan(job, request);
-    const [run] = changes.newRuns ?? [];
-    if (run === undefined) throw new Error('a request makes one run');
-    return await this.#create(run, changes);
+    const { name, overlap } = job.definition;
+    return await this.#once(name, request.idempotencyKey, async () => {
+      // Where another run would suffer, the key is looked up before; else the database says it on insert.
+      const { idempotencyKey: key } = request;
+      const isHarmless = decideOverlap(overlap, 1).type === 'queue';
+      const earlier = key === null || isHarmless ? null : await this.#reader.runByKey(name, key);
+      if (earlier !== null) return { run: await this.get(earlier), isNew: false };
+      const changes = this.plan(job, request);
+      const [run] = changes.newRuns ?? [];
+      if (run === undefined) throw new Error('a request makes one run');
+      return await this.#create(run, changes);
+    });
   }
 
   /** What one more run of a job changes, other runs included that overlap with it. */
@@ -138,7 +148,7 @@ export class RunService {
       retryOf: old.id,
       term: moment.term,
     };
-    return await this.#create(run, { newRuns: [run] });
+    return await this.#once(run.job, idempotencyKey, () => this.#create(run, { newRuns: [run] }));
   }
 
   /** A run as it is committed. */
@@ -148,12 +158,29 @@ export class RunService {
     return run;
   }
 
+  /**
+   * Makes a run, unless a request with the same key does so at this moment: then that one's run is the
+   * answer. A request that waits no longer leaves its mark until its run is committed.
+   */
+  async #once(job: string, key: string | null, make: () => Promise<Submitted>): Promise<Submitted> {
+    if (key === null) return await committed(make());
+    const name = JSON.stringify([job, key]);
+    const underWay = this.#making.get(name);
+    if (underWay !== undefined) {
+      const { run } = await committed(underWay);
+      return { run: await this.get(run.id), isNew: false };
+    }
+    const made = make();
+    const forget = () => this.#making.delete(name);
+    this.#making.set(name, made);
+    made.then(forget, forget);
+    return await committed(made);
+  }
+
+  /** Resolves once the run is committed, or it turns out that the database has an earlier one. */
   async #create(run: RunRecord, changes: Changes): Promise<Submitted> {
-    const commit = this.#state.apply(changes).then((written) => {
-      for (const each of changes.runs ?? []) if (!isOver(each.state)) this.onCancel(each);
-      return written;
-    });
-    const { existing } = await committed(commit);
+    const { existing } = await this.#state.apply(changes);
+    for (const each of changes.runs ?? []) if (!isOver(each.state)) this.onCancel(each);
     const earlier = existing.get(run.id);
     if (earlier === undefined) {
       this.#context.failpoints.pass('after-commit-before-reply');

@@ -16,7 +16,7 @@ interface RunEntry {
 }
 
 /** So many finished runs are kept in memory for those who just waited for them. */
-const ENDED_KEPT = 5_000;
+const ENDED_KEPT = 1_000;
 const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /**
@@ -29,6 +29,8 @@ export class WorkState {
   readonly #ended = new Map<string, RunRecord>();
   readonly #openOfJob = new Map<string, Set<string>>();
   readonly #openOnAgent = new Map<string, Set<string>>();
+  /** By job: runs with an attempt under way. */
+  readonly #underWay = new Map<string, Set<string>>();
   readonly #runListeners = new Map<string, Set<() => void>>();
   readonly #eventListeners = new Set<(events: readonly EventRecord[]) => void>();
   readonly queue = new RunQueue();
@@ -87,7 +89,7 @@ export class WorkState {
 
   /** Whether a run of the job has an attempt under way. */
   isBusy(job: string): boolean {
-    return this.openOfJob(job).some((run) => openAttempt(run) !== null);
+    return this.#underWay.has(job);
   }
 
   agentsWithWork(): string[] {
@@ -236,13 +238,17 @@ export class WorkState {
     if (isOver(run.state)) return;
     addTo(this.#openOfJob, run.job, run.id);
     const attempt = openAttempt(run);
-    if (attempt !== null) addTo(this.#openOnAgent, attempt.agent, run.id);
+    if (attempt === null) return;
+    addTo(this.#openOnAgent, attempt.agent, run.id);
+    addTo(this.#underWay, run.job, run.id);
   }
 
   #unindex(run: RunRecord): void {
     removeFrom(this.#openOfJob, run.job, run.id);
     const attempt = openAttempt(run);
-    if (attempt !== null) removeFrom(this.#openOnAgent, attempt.agent, run.id);
+    if (attempt === null) return;
+    removeFrom(this.#openOnAgent, attempt.agent, run.id);
+    removeFrom(this.#underWay, run.job, run.id);
   }
 
   #lookUp(ids: Iterable<string> = []): RunRecord[] {

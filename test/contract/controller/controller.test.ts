@@ -78,6 +78,18 @@ test('a repeated key gives the same run', async (t) => {
   t.not((await submit(bench, 'other')).run.id, answers[0]?.run.id);
 });
 
+test('a repeated key leaves the run of a job with overlap alone, also when both come at once', async (t) => {
+  const bench = await serving(t);
+  await putJob(bench, { overlap: 'replace' });
+  const both = await Promise.all([submit(bench), submit(bench)]);
+  t.deepEqual(both.map(({ status }) => status).toSorted(), [200, 201]);
+  t.is(both[0].run.id, both[1].run.id);
+  const again = await submit(bench);
+  t.deepEqual([again.status, again.run.id, again.run.state], [200, both[0].run.id, 'queued']);
+  t.is((await submit(bench, 'other')).status, 201);
+  t.is((await submit(bench)).run.state, 'cancelled');
+});
+
 test('a run is ordered, reported twice over, and its log is followed to its last byte', async (t) => {
   const bench = await serving(t);
   const worker = new FakeWorker(bench);

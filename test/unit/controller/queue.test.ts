@@ -74,3 +74,38 @@ test('a run that was removed and comes back is given out once', (t) => {
   queue.add(waiting('a'));
   t.deepEqual(queue.take([agent('w1', 9)], idle), [{ run: 'a', agent: 'w1' }]);
 });
+
+test('with 10,000 runs of a busy serial job few are looked at, and other jobs are not held up', (t) => {
+  let looks = 0;
+  const queue = new RunQueue();
+  for (let i = 0; i < 10_000; i += 1) {
+    const run = waiting(`s${i}`, { job: 's' });
+    queue.add({
+      ...run,
+      get serial() {
+        looks += 1;
+        return true;
+      },
+    } as Waiting);
+  }
+  queue.add(waiting('d', { job: 'other' }));
+  looks = 0;
+  const isBusy = (job: string) => job === 's';
+  t.deepEqual(queue.take([agent('w1', 9)], isBusy), [{ run: 'd', agent: 'w1' }]);
+  t.deepEqual(queue.take([agent('w1', 9)], idle), [{ run: 's0', agent: 'w1' }]);
+  t.true(looks < 10, `looked ${looks} times`);
+});
+
+test('runs of serial jobs keep their order among those of other jobs, whatever was removed', (t) => {
+  const serial = (id: string, job: string) => waiting(id, { job, serial: true });
+  const queue = queueOf(serial('a1', 'a'), serial('b1', 'b'), serial('a2', 'a'), serial('a3', 'a'));
+  queue.add(waiting('c'));
+  queue.add(serial('b2', 'b'));
+  queue.remove('a1');
+  queue.remove('a2');
+  const take = () => queue.take([agent('w1', 2)], idle).map(({ run }) => run);
+  t.deepEqual([take(), take(), take()], [['b1', 'a3'], ['c', 'b2'], []]);
+  queue.add(serial('a4', 'a'));
+  t.deepEqual(take(), ['a4']);
+  t.is(queue.size, 0);
+});
