@@ -1,18 +1,11 @@
-/** Which instants of a schedule are due, and which were missed. Pure: the cron computation is given. */
+/** Which instants of a schedule are due, and which were missed. Pure. */
 import type { Job } from '@understudy/shared/protocol/api';
 
-/** The instants of a schedule, as a cron library computes them. Milliseconds since 1970. */
-export interface Instants {
-  /** The first one after an instant; null: there is none. */
-  next(after: number): number | null;
-  /** The last one before an instant; null: there is none. */
-  previous(before: number): number | null;
-}
-
 export interface DueQuestion {
-  readonly instants: Instants;
-  /** Up to this instant everything is decided. */
-  readonly decidedUntil: number;
+  /** These have come up since the last decision, oldest first. */
+  readonly instants: readonly number[];
+  /** More have come up, newer ones, that are decided later. */
+  readonly isPart: boolean;
   readonly now: number;
   readonly catchUp: Job['catchUp'];
 }
@@ -22,51 +15,29 @@ export interface Due {
   readonly run: readonly number[];
   /** These are recorded as skipped, oldest first. */
   readonly skipped: readonly { readonly at: number; readonly reason: string }[];
-  /** More were missed than are recorded. */
-  readonly cut: boolean;
-  readonly decidedUntil: number;
 }
 
 /** An instant that comes up within this time was not missed: the clock ticks once a second. */
 export const ON_TIME_MS = 2_500;
-/** So many instants are looked at; older ones that were missed are not recorded. */
-export const MAX_INSTANTS = 1_000;
-
-/** Decides about all instants since the last decision. An instant is never decided twice. */
-export function decideDue({ instants, decidedUntil, now, catchUp }: DueQuestion): Due {
-  const { found, cut } = between(instants, decidedUntil, now);
-  const onTime = found.filter((at) => now - at <= ON_TIME_MS);
-  const missed = found.filter((at) => now - at > ON_TIME_MS);
-  const caughtUp = catchUpWith(missed, onTime, catchUp);
+/** Decides about instants. The newest of them counts as the latest only if no newer one has come up. */
+export function decideDue({ instants, isPart, now, catchUp }: DueQuestion): Due {
+  const onTime = instants.filter((at) => now - at <= ON_TIME_MS);
+  const missed = instants.filter((at) => now - at > ON_TIME_MS);
+  const hasNewer = isPart || onTime.length > 0;
+  const caughtUp = new Set(catchUpWith(missed, hasNewer, catchUp));
   const skipped = missed
-    .filter((at) => !caughtUp.includes(at))
+    .filter((at) => !caughtUp.has(at))
     .map((at) => ({ at, reason: reasonFor(at, now, catchUp) }));
-  return {
-    run: [...caughtUp, ...onTime],
-    skipped,
-    cut,
-    decidedUntil: found.at(-1) ?? decidedUntil,
-  };
-}
-
-// Backwards from now, so that a long absence costs no more than a short one.
-function between(instants: Instants, after: number, until: number) {
-  const found: number[] = [];
-  let at = instants.previous(until + 1);
-  while (at !== null && at > after && found.length < MAX_INSTANTS) {
-    found.push(at);
-    at = instants.previous(at);
-  }
-  return { found: found.reverse(), cut: at !== null && at > after };
+  return { run: [...caughtUp, ...onTime], skipped };
 }
 
 function catchUpWith(
   missed: readonly number[],
-  onTime: readonly number[],
+  hasNewer: boolean,
   catchUp: Job['catchUp'],
 ): readonly number[] {
   if (catchUp === 'all') return missed;
-  if (catchUp === 'latest' && onTime.length === 0) return missed.slice(-1);
+  if (catchUp === 'latest' && !hasNewer) return missed.slice(-1);
   return [];
 }
 

@@ -1,18 +1,25 @@
 import type { Job } from '@understudy/shared/protocol/api';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { type CronExpression, CronExpressionParser } from 'cron-parser';
-import type { Instants } from '../schedule/due.ts';
+import type { Instants } from '../schedule/backlog.ts';
 import { Refusal } from '../work/refusal.ts';
 
 type Schedule = NonNullable<Job['schedule']>;
 
+/** When clocks change, what the library gives depends on where it begins: it begins well before that hour. */
+const RUN_UP_MS = 2 * 3_600_000;
+
 /** The instants of a schedule. Throws when cron or time zone can't be understood. */
 export function instantsOf({ cron, timezone }: Schedule): Instants {
-  const at = (currentDate: number): CronExpression =>
-    CronExpressionParser.parse(cron, { currentDate: new Date(currentDate), tz: timezone });
-  return {
-    next: (after) => orNone(() => at(after).next().getTime()),
-    previous: (before) => orNone(() => at(before).prev().getTime()),
+  return (after) => {
+    const hasHours = !CronExpressionParser.parse(cron, { tz: timezone }).fields.hour.isWildcard;
+    const currentDate = new Date(hasHours ? after - RUN_UP_MS : after);
+    const expression = CronExpressionParser.parse(cron, { currentDate, tz: timezone });
+    return () => {
+      let at = nextOf(expression);
+      while (at !== null && at <= after) at = nextOf(expression);
+      return at;
+    };
   };
 }
 
@@ -51,9 +58,9 @@ function invalid(field: string, value: string, expected: string): Refusal {
 }
 
 /** An expression that is never true, like the 30th of February, has no instants. */
-function orNone(compute: () => number): number | null {
+function nextOf(expression: CronExpression): number | null {
   try {
-    return compute();
+    return expression.next().getTime();
   } catch {
     return null;
   }

@@ -1,6 +1,9 @@
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { schedule as scheduleTick } from 'node-cron';
-import { decideDue, type Instants } from '../schedule/due.ts';
+import { isOver, type RunRecord } from '../dispatch/run.ts';
+import { Backlog } from '../schedule/backlog.ts';
+import { type Due, decideDue } from '../schedule/due.ts';
+import { decideOverlap } from '../schedule/overlap.ts';
 import type { Changes } from '../store/changes.ts';
 import type { JobRecord, NewEvent } from '../store/records.ts';
 import { momentOf, type TenureContext } from '../work/context.ts';
@@ -11,10 +14,19 @@ import { instantsOf } from './cron.ts';
 interface Plan {
   readonly cron: string;
   readonly timezone: string;
-  readonly instants: Instants;
-  /** From when on there may be something to decide. */
-  nextAt: number | null;
+  readonly backlog: Backlog;
+  /** As the job row has it once the last decision is committed. */
+  decidedUntil: number;
 }
+
+/** So long one tick may look for instants; what is left is for the next. */
+const TICK_BUDGET_MS = 20;
+/** So many instants of one job are decided in one tick. */
+const DECIDED_AT_ONCE = 200;
+/** So many instants each job may look at, whatever the others need: none waits for their backlog. */
+const SHARE = 4;
+/** When something is left the next tick comes so soon; commits happen in between. */
+const GO_ON_MS = 50;
 
 /**
  * Makes runs of what is due. The tick, once a second, is a hint: what is due is computed from the last
@@ -27,6 +39,8 @@ export class Scheduler {
   readonly #plans = new Map<string, Plan>();
   #lastTickMs: number;
   #stopTicking: () => void = () => undefined;
+  #goOn: NodeJS.Timeout | undefined;
+  #isStopped = false;
 
   constructor(context: TenureContext, state: WorkState, runs: RunService) {
     this.#context = context;
@@ -44,6 +58,8 @@ export class Scheduler {
   }
 
   stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#goOn);
     this.#stopTicking();
   }
 
@@ -57,9 +73,12 @@ export class Scheduler {
     const { committer, guard } = this.#context;
     // Nothing is decided that can't be committed: the instants are still there when it can.
     if (committer.isAway || !guard.mayAct()) return;
+    clearTimeout(this.#goOn);
+    const until = this.#lastTickMs + TICK_BUDGET_MS;
+    let isDone = true;
     for (const job of this.#state.jobs.values()) {
       try {
-        this.#decide(job);
+        isDone = this.#decide(job, until) && isDone;
       } catch (error) {
         this.#context.log.error('a schedule could not be computed', {
           job: job.definition.name,
@@ -67,31 +86,56 @@ export class Scheduler {
         });
       }
     }
+    if (!isDone && !this.#isStopped) this.#goOn = setTimeout(() => this.tick(), GO_ON_MS).unref();
   }
 
-  #decide(job: JobRecord): void {
+  /** Gives whether nothing is left to decide at this moment. */
+  #decide(job: JobRecord, until: number): boolean {
     const { schedule, paused, name, catchUp } = job.definition;
-    if (schedule === null || paused) return;
+    if (schedule === null || paused) return true;
     const { now } = momentOf(this.#context);
     const plan = this.#planOf(job, schedule);
-    if (plan.nextAt === null || plan.nextAt > now) return;
-    const { instants } = plan;
-    const due = decideDue({ instants, decidedUntil: job.decidedUntil, now, catchUp });
-    plan.nextAt = instants.next(due.decidedUntil);
-    if (due.decidedUntil === job.decidedUntil) return;
-    const events: NewEvent[] = due.cut ? [cutEvent(name, now)] : [];
-    void this.#state.apply({ jobs: [{ ...job, decidedUntil: due.decidedUntil }], events });
-    for (const { at, reason } of due.skipped) this.#make(job, at, reason);
-    for (const at of due.run) this.#make(job, at, null);
+    const { backlog } = plan;
+    if (backlog.nextAt === null || backlog.nextAt > now) return true;
+    let share = SHARE;
+    const mayGoOn = () => share-- > 0 || this.#context.clock.monotonicMs() < until;
+    if (!backlog.look(now, mayGoOn)) return false;
+    const { instants, rest, cut } = backlog.take(DECIDED_AT_ONCE);
+    const decidedUntil = instants.at(-1) ?? job.decidedUntil;
+    plan.decidedUntil = decidedUntil;
+    const due = decideDue({ instants, isPart: rest > 0, now, catchUp });
+    const events: NewEvent[] = cut ? [cutEvent(name, now)] : [];
+    void this.#runs.carryOut({
+      jobs: [{ ...job, decidedUntil }],
+      events,
+      ...this.#runsOf(job, due),
+    });
+    return rest === 0;
   }
 
-  #make(job: JobRecord, at: number, skipReason: string | null): void {
-    const request = { scheduledFor: at, parameters: {}, idempotencyKey: null };
-    const planned: Changes =
-      skipReason === null
-        ? this.#runs.plan(job, request)
-        : { newRuns: [this.#runs.skipped(this.#runs.fresh(job, request), skipReason)] };
-    void this.#runs.carryOut(planned);
+  /**
+   * The runs of one decision. They are planned before any of them is in the state, so of several that run
+   * at once each but the first counts as one that overlaps with an open run.
+   */
+  #runsOf(job: JobRecord, due: Due): Changes {
+    const request = (at: number) => ({ scheduledFor: at, parameters: {}, idempotencyKey: null });
+    const newRuns = due.skipped.map(({ at, reason }) =>
+      this.#runs.skipped(this.#runs.fresh(job, request(at)), reason),
+    );
+    const runs: RunRecord[] = [];
+    let isOpen = false;
+    for (const at of due.run) {
+      const planned = this.#runs.plan(job, request(at));
+      const overlap = decideOverlap(job.definition.overlap, isOpen ? 1 : 0);
+      const [run] = planned.newRuns ?? [];
+      if (run === undefined) continue;
+      const isSkipped = overlap.type === 'skip' && !isOver(run.state);
+      newRuns.push(isSkipped ? this.#runs.skipped(run, overlap.reason) : run);
+      if (!isOver(run.state)) isOpen = true;
+      // What the first one replaces is replaced once.
+      if (runs.length === 0) runs.push(...(planned.runs ?? []));
+    }
+    return { newRuns, runs };
   }
 
   #planOf(job: JobRecord, schedule: { cron: string; timezone: string }): Plan {
@@ -99,10 +143,13 @@ export class Scheduler {
     const known = this.#plans.get(name);
     const isSame = known?.cron === schedule.cron && known.timezone === schedule.timezone;
     // A job that was paused, or deleted and made again, may have moved on.
-    if (known !== undefined && isSame && (known.nextAt ?? Infinity) > job.decidedUntil)
-      return known;
-    const instants = instantsOf(schedule);
-    const plan = { ...schedule, instants, nextAt: instants.next(job.decidedUntil) };
+    if (known !== undefined && isSame && known.decidedUntil === job.decidedUntil) return known;
+    const { decidedUntil } = job;
+    const plan = {
+      ...schedule,
+      backlog: new Backlog(instantsOf(schedule), decidedUntil),
+      decidedUntil,
+    };
     this.#plans.set(name, plan);
     return plan;
   }

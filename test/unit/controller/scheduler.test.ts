@@ -1,0 +1,66 @@
+import { Scheduler } from '@understudy/controller/scheduler/scheduler';
+import type { Changes } from '@understudy/controller/store/changes';
+import type { JobRecord } from '@understudy/controller/store/records';
+import type { TenureContext } from '@understudy/controller/work/context';
+import { RunService } from '@understudy/controller/work/runs';
+import { WorkState } from '@understudy/controller/work/state';
+import test from 'ava';
+
+const minute = 60_000;
+const start = Date.UTC(2026, 0, 1);
+
+/** A scheduler over a state whose commits are only noted, one job and a clock that stands still. */
+function setUp(overlap: 'queue' | 'skip', catchUp: 'latest' | 'all', now: number) {
+  const commits: Changes[] = [];
+  let ids = 0;
+  const context = {
+    clock: { wallMs: () => now, monotonicMs: () => 0 },
+    guard: { mayAct: () => true },
+    committer: {
+      isAway: false,
+      commit: async (changes: Changes) => {
+        commits.push(changes);
+      },
+    },
+    log: { error: (message: string) => Promise.reject(new Error(message)) },
+    newId: () => `run-${++ids}`,
+  } as unknown as TenureContext;
+  const state = new WorkState(context);
+  const schedule = { cron: '* * * * *', timezone: 'UTC' };
+  const job = {
+    definition: { name: 'job', schedule, paused: false, catchUp, overlap },
+    decidedUntil: start,
+  } as unknown as JobRecord;
+  state.jobs.set('job', job);
+  const runs = new RunService(context, state, {} as never);
+  return { scheduler: new Scheduler(context, state, runs), commits };
+}
+
+test('a backlog is decided over several ticks, each with its runs in one commit', (t) => {
+  const { scheduler, commits } = setUp('queue', 'latest', start + 500 * minute + 30_000);
+  for (let tick = 0; tick < 5; tick += 1) scheduler.tick();
+  scheduler.stop();
+  t.is(commits.length, 3);
+  for (const { jobs, newRuns } of commits) {
+    t.is(jobs?.[0]?.decidedUntil, newRuns?.at(-1)?.scheduledFor ?? undefined);
+  }
+  const runs = commits.flatMap(({ newRuns }) => newRuns ?? []);
+  t.deepEqual(
+    runs.map(({ scheduledFor }) => scheduledFor),
+    Array.from({ length: 500 }, (_, index) => start + (index + 1) * minute),
+  );
+  t.deepEqual(
+    runs.filter((run) => run.state === 'queued').map(({ scheduledFor }) => scheduledFor),
+    [start + 500 * minute],
+  );
+});
+
+test('of several instants caught up at once the later ones overlap with the first', (t) => {
+  const { scheduler, commits } = setUp('skip', 'all', start + 3 * minute + 30_000);
+  scheduler.tick();
+  scheduler.stop();
+  t.deepEqual(
+    commits.flatMap(({ newRuns }) => newRuns ?? []).map(({ state }) => state),
+    ['queued', 'skipped', 'skipped'],
+  );
+});
