@@ -31,7 +31,8 @@ type ToControllerParsed = z.infer<typeof toControllerSchema>;
 const WARM_CHECK_EVERY_MS = 10_000;
 const WARM_RETRY_MS = 500;
 const WARM_CHECK_LIMIT_MS = 2_000;
-const CLOCK_CHECK_EVERY_MS = 100;
+/** The guard looks at the clocks before each act as well; this is for the time in which nothing is done. */
+const CLOCK_CHECK_EVERY_MS = 500;
 const SCHEDULER_DEAD_AFTER_MS = 5_000;
 
 /** The controller: warm and waiting, then active for one tenure, then over. */
