@@ -21,7 +21,7 @@ export interface HealthOptions {
 }
 
 /** While it is only warm, the controller is checked this many times more rarely. */
-const WARM_FACTOR = 2;
+const WARM_FACTOR = 4;
 /** Loading takes a while, longer on a busy host: a process this young is not judged unless it serves. */
 const START_GRACE_MS = 15_000;
 

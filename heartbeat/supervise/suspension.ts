@@ -1,6 +1,6 @@
 import type { Clock } from '@understudy/shared/runtime/clock';
 
-const TICK_MS = 500;
+const TICK_MS = 1_000;
 
 /**
  * Watches for a suspension of this host: the wall clock then moves on while the monotonic clock may not,
