@@ -22,8 +22,8 @@ export interface RoleDriverOptions {
   readonly controller: Pick<ControllerProcess, 'start' | 'activate' | 'extend' | 'drain' | 'kill'>;
   readonly askTestimony: (held: Held) => void;
   readonly tellPeersTenureOver: (term: Term) => void;
-  /** Called after each story, with the state that it led to. */
-  readonly onStory: (story: Story, state: RoleState) => void;
+  /** Called after each story. */
+  readonly onStory: (story: Story) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -225,7 +225,7 @@ export class RoleDriver {
       const at = new Date(this.#options.clock.wallMs()).toISOString();
       this.#lastDemotion = { term: story.term, ...story.why, at };
     }
-    this.#options.onStory(story, this.#state);
+    this.#options.onStory(story);
   }
 }
 
