@@ -19,7 +19,7 @@ import {
 import { endAll, showLogs } from './cluster/ending.ts';
 import { eventually } from './cluster/eventually.ts';
 import { Host } from './cluster/host.ts';
-import { takePorts } from './cluster/ports.ts';
+import { takePort, takePorts } from './cluster/ports.ts';
 import { type CommandResult, runCommand } from './cluster/program.ts';
 import { startTcpProxy, type TcpProxy } from './cluster/tcp-proxy.ts';
 
@@ -68,6 +68,7 @@ export async function makeCluster(
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const postgres = await startPostgres({
     dataDir: join(folder, 'postgres'),
+    port: await takePort(),
     settings: { fsync: 'off' },
   });
   t.teardown(() => postgres.kill());

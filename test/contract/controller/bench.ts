@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createPair } from '@understudy/scripts/cli/create';
-import { freePort } from '@understudy/scripts/postgres/port';
 import { type Postgres, startPostgres } from '@understudy/scripts/postgres/start';
 import { deriveTimers } from '@understudy/shared/kernel/timers';
 import type { FromController, ToController } from '@understudy/shared/protocol/tenure';
 import type { ExecutionContext } from 'ava';
 import pg from 'pg';
+import { takePort } from '../../support/cluster/ports.ts';
 
 const controllerMain = fileURLToPath(import.meta.resolve('@understudy/controller/main'));
 export const TOKEN = 'a-token-of-the-tests';
@@ -65,7 +65,7 @@ export class Bench {
     const database = await postgres.createDatabase(`c${randomUUID().replaceAll('-', '')}`);
     const schema = 'understudy';
     await createPair({ pair: PAIR, database, schema });
-    const listen = { host: '127.0.0.1', port: await freePort() };
+    const listen = { host: '127.0.0.1', port: await takePort() };
     const url = `http://127.0.0.1:${listen.port}`;
     const child = fork(controllerMain, { env: { ...process.env, ...env }, stdio: 'inherit' });
     const bench = new Bench(child, url, database);

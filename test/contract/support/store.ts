@@ -13,6 +13,7 @@ import { silentLog } from '@understudy/shared/runtime/log';
 import { migrate } from '@understudy/shared/runtime/migrate';
 import type { ExecutionContext, TestFn } from 'ava';
 import pg from 'pg';
+import { takePort } from '../../support/cluster/ports.ts';
 
 const PAIR = 'orders';
 const SCHEMA = 'understudy';
@@ -28,7 +29,8 @@ export function serverFor(
   test.before(async () => {
     // The tests of a file run at once, each with many connections.
     const settings = { fsync: 'off', max_connections: '400', ...options.settings };
-    server = await startPostgres({ ...options, dataDir: join(folder, 'postgres'), settings });
+    const dataDir = join(folder, 'postgres');
+    server = await startPostgres({ port: await takePort(), ...options, dataDir, settings });
   });
   test.after.always(async () => {
     await server?.kill();
