@@ -36,7 +36,8 @@ export interface ActivateOptions {
 
 /** What exists only while this controller is active. */
 export interface Active {
-  readonly schedulerTickAgeMs: number;
+  /** What is wrong with it, though it still answers; empty when all is well. */
+  problems(): readonly string[];
   /** A read failed: nothing is admitted until a write has succeeded. */
   storeSuspected(): void;
   /** Closes the port, sends the workers away, answers what is under way, commits what is decided. */
@@ -47,6 +48,7 @@ export interface Active {
 
 const LOAD_LIMIT_MS = 5_000;
 const LOAD_RETRY_MS = 50;
+const SCHEDULER_DEAD_AFTER_MS = 5_000;
 
 /** Begins a tenure: loads what is open, behind the fence, then opens the port. */
 export async function activate(options: ActivateOptions): Promise<Active> {
@@ -88,6 +90,8 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   const work = await load(options);
   state.load(work);
   const since = Math.round(clock.wallMs());
+  const problems = () =>
+    scheduler.tickAgeMs > SCHEDULER_DEAD_AFTER_MS ? [describeTick(scheduler.tickAgeMs)] : [];
   const server = new ApiServer({ guard, node, listen: config.controller.listen, log });
   const app = makeApp({
     context,
@@ -98,6 +102,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     reports,
     reader,
     since,
+    problems,
     token: config.token,
     isClosing: server.closing,
   });
@@ -110,9 +115,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   dispatcher.kick();
 
   return {
-    get schedulerTickAgeMs() {
-      return scheduler.tickAgeMs;
-    },
+    problems,
     storeSuspected: () => committer.suspect(),
     drain: async (graceMs) => {
       scheduler.stop();
@@ -144,6 +147,10 @@ async function load({ config, guard, lane, log }: ActivateOptions): Promise<Open
       await pause(LOAD_RETRY_MS);
     }
   }
+}
+
+function describeTick(ageMs: number): string {
+  return `the scheduler has not ticked for ${Math.round(ageMs)} ms`;
 }
 
 function pause(ms: number): Promise<void> {

@@ -4,7 +4,7 @@ import type {
   Tenure,
   toControllerSchema,
 } from '@understudy/shared/protocol/tenure';
-import type { Clock } from '@understudy/shared/runtime/clock';
+import { type Clock, nsToMs } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import { exitCodes, messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
@@ -31,9 +31,6 @@ type ToControllerParsed = z.infer<typeof toControllerSchema>;
 const WARM_CHECK_EVERY_MS = 10_000;
 const WARM_RETRY_MS = 500;
 const WARM_CHECK_LIMIT_MS = 2_000;
-/** The guard looks at the clocks before each act as well; this is for the time in which nothing is done. */
-const CLOCK_CHECK_EVERY_MS = 500;
-const SCHEDULER_DEAD_AFTER_MS = 5_000;
 
 /** The controller: warm and waiting, then active for one tenure, then over. */
 export class Controller {
@@ -119,7 +116,7 @@ export class Controller {
     });
     this.#guard = guard;
     this.#watchdog.set(tenure.trustedUntilNs);
-    setInterval(() => this.#checkTenure(guard), CLOCK_CHECK_EVERY_MS);
+    this.#watchTenure(guard);
     try {
       this.#active = await activate({
         config,
@@ -141,25 +138,28 @@ export class Controller {
     }
   }
 
+  /** Each renewal is an occasion to look at the clocks as well; so is each act, by the guard itself. */
   #extend(tenure: Tenure): void {
-    this.#guard?.extend(tenure);
-    if (this.#guard !== null) this.#watchdog.set(this.#guard.trustedUntilNs);
+    const guard = this.#guard;
+    if (guard === null) return;
+    guard.checkClocks();
+    guard.extend(tenure);
+    this.#watchdog.set(guard.trustedUntilNs);
   }
 
   /** Past the deadline this process answers nobody and ends; the watchdog does it if this can't. */
-  #checkTenure(guard: TenureGuard): void {
-    guard.checkClocks();
-    if (!guard.isOver) return;
-    this.#active?.cutOff();
-    this.#options.end(exitCodes.failed, 'the tenure ran out');
+  #watchTenure(guard: TenureGuard): void {
+    if (guard.isOver) {
+      this.#active?.cutOff();
+      this.#options.end(exitCodes.failed, 'the tenure ran out');
+      return;
+    }
+    const leftMs = nsToMs(guard.trustedUntilNs - this.#options.clock.monotonicNs());
+    setTimeout(() => this.#watchTenure(guard), Math.max(1, Math.ceil(leftMs)));
   }
 
   #answerProbe(seq: number): void {
-    const problems: string[] = [];
-    const tickAgeMs = this.#active?.schedulerTickAgeMs ?? 0;
-    if (tickAgeMs > SCHEDULER_DEAD_AFTER_MS) {
-      problems.push(`the scheduler has not ticked for ${Math.round(tickAgeMs)} ms`);
-    }
+    const problems = [...(this.#active?.problems() ?? [])];
     const healthy = problems.length === 0;
     this.#options.tell({ type: 'probed', seq, healthy, problems });
   }

@@ -34,7 +34,7 @@ export interface HeartbeatOptions {
   readonly log: Log;
 }
 
-const EXCHANGE_EVERY_MS = 1_000;
+const EXCHANGE_EVERY_MS = 2_000;
 const SIGN_OF_LIFE_EVERY_MS = 2_000;
 const HOOK_TIMEOUT_MS = 10_000;
 const END_PREDECESSORS_WITHIN_MS = 5_000;
@@ -94,6 +94,7 @@ export class Heartbeat {
       everyMs: EXCHANGE_EVERY_MS,
       timeoutMs: Math.max(config.timers.callTimeoutMs, 100),
       self: () => this.#selfForPeers(),
+      mayLeaveItToPeer: () => this.#servingTerm() !== null,
       onHeard: (state) => this.#heardPeer(state),
       onTestimony: (node, term) => this.#driver.dispatch({ kind: 'testimony', node, term }),
       clock,
@@ -207,7 +208,10 @@ export class Heartbeat {
         incarnation,
         token,
         self: () => this.#selfForPeers(),
-        onHeard: (state) => this.#heardPeer(state),
+        onHeard: (state) => {
+          this.#peers.heard(state);
+          this.#heardPeer(state);
+        },
         // Before this heartbeat has cleaned up after its predecessor it knows nothing to testify.
         testify: (held) =>
           this.#running ? this.#driver.testify(held) : 'this heartbeat is still starting',
@@ -290,6 +294,8 @@ export class Heartbeat {
 
   #onStory(story: Story): void {
     this.#metrics.count(story);
+    // Peers hear of a change of role at once, not at the next turn.
+    if (story.kind === 'serving' || story.kind === 'demoting') this.#peers.exchangeNow();
     this.#hooks.onStory(story);
   }
 }

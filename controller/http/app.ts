@@ -1,4 +1,6 @@
 import bodyParser from '@koa/bodyparser';
+import { formatTerm } from '@understudy/shared/kernel/term';
+import { UNREADY_HEADER } from '@understudy/shared/protocol/tenure';
 import Koa from 'koa';
 import type { Reader } from '../store/reader.ts';
 import type { AgentService } from '../work/agents.ts';
@@ -24,6 +26,8 @@ export interface AppParts {
   readonly jobs: JobService;
   readonly reports: ReportService;
   readonly reader: Reader;
+  /** What is wrong with this controller, though it still answers. */
+  readonly problems: () => readonly string[];
   /** When this tenure began, milliseconds since 1970. */
   readonly since: number;
   readonly token: string;
@@ -41,6 +45,7 @@ export function makeApp(parts: AppParts): Koa {
   app.silent = true;
   app.use(answerErrors(parts.context.log));
   app.use(admit(parts));
+  app.use(answerReadyz(parts));
   app.use(readBody());
   for (const routes of [jobRoutes, runRoutes, pairRoutes, agentProtocolRoutes]) {
     const router = routes(parts);
@@ -48,6 +53,22 @@ export function makeApp(parts: AppParts): Koa {
     app.use(router.allowedMethods());
   }
   return app;
+}
+
+/** The heartbeat asks several times a second: answered before anything that costs. */
+function answerReadyz({ context: tenure, problems }: AppParts): Koa.Middleware {
+  const identity = { term: formatTerm(tenure.term), node: tenure.node };
+  return (context, next) => {
+    const isAsked = context.method === 'GET' || context.method === 'HEAD';
+    if (context.path !== '/readyz' || !isAsked) return next();
+    const found = problems();
+    if (found.length > 0) {
+      context.set(UNREADY_HEADER, found.join('; '));
+      throw new Refusal('not-ready', found.join('; '));
+    }
+    context.body = identity;
+    return undefined;
+  };
 }
 
 function readBody(): Koa.Middleware {

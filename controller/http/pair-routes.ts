@@ -31,9 +31,6 @@ export function pairRoutes(parts: AppParts): Router {
   router.get('/healthz', (context) => {
     context.body = identity;
   });
-  router.get('/readyz', (context) => {
-    context.body = identity;
-  });
   router.get('/metrics', async (context) => {
     context.type = metrics.contentType;
     context.body = await metrics.metrics();

@@ -62,7 +62,7 @@ export class TenureGuard {
     while (!this.mayAct()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Compares the clocks. Done every 100 ms, and whenever somebody asks whether to act. */
+  /** Compares the clocks. Done with each renewal, and whenever somebody asks whether to act. */
   checkClocks(): void {
     const offset = this.#clockOffsetMs();
     const gapMs = Math.abs(offset - this.#offsetMs);

@@ -14,6 +14,7 @@ export const refusals = {
   'too-large': 413,
   internal: 500,
   'not-active': 503,
+  'not-ready': 503,
   'store-away': 503,
 } as const;
 export type RefusalCode = keyof typeof refusals;

@@ -33,6 +33,8 @@ export interface PeersOptions {
   readonly everyMs: number;
   readonly timeoutMs: number;
   readonly self: () => PeerStateWire;
+  /** Whether a peer that asks us often enough need not be asked as well: one side's asking tells both. */
+  readonly mayLeaveItToPeer: () => boolean;
   readonly onHeard: (state: PeerState) => void;
   readonly onTestimony: (node: string, term: Term) => void;
   readonly clock: Clock;
@@ -44,11 +46,17 @@ export interface Peers {
   start(): void;
   stop(): void;
   views(): readonly PeerView[];
+  /** A peer asked us, and said how it is. */
+  heard(state: PeerState): void;
   /** Asks all peers for their word; what they give arrives at `onTestimony`. */
   askTestimony(held: Held): void;
   /** Exchanges with all peers now, without waiting for the next turn. */
   exchangeNow(): void;
 }
+
+/** In turns of asking: a peer that asked within the first, and answered within the second, is fresh. */
+const ASKED_WITHIN = 1.5;
+const ANSWERED_WITHIN = 5;
 
 export function makePeers(options: PeersOptions): Peers {
   const http = axios.create({
@@ -67,15 +75,22 @@ export function makePeers(options: PeersOptions): Peers {
   const exchangeNow = () => {
     for (const link of links) void link.exchange();
   };
+  const exchangeWhereDue = () => {
+    const isLeft = options.mayLeaveItToPeer();
+    for (const link of links) if (!(isLeft && link.isFresh)) void link.exchange();
+  };
   return {
     start: () => {
       exchangeNow();
-      timer = setInterval(exchangeNow, options.everyMs);
+      timer = setInterval(exchangeWhereDue, options.everyMs);
     },
     stop: () => {
       if (timer !== null) clearInterval(timer);
     },
     views: () => links.map((link) => link.view),
+    heard: (state) => {
+      for (const link of links) link.heard(state);
+    },
     askTestimony: (held) => {
       for (const link of links) void link.askTestimony(held);
     },
@@ -88,11 +103,29 @@ class PeerLink {
   readonly #http: AxiosInstance;
   readonly #options: PeersOptions;
   #exchanging = false;
+  #askedUsAt = Number.NEGATIVE_INFINITY;
+  #answeredAt = Number.NEGATIVE_INFINITY;
 
   constructor(url: string, http: AxiosInstance, options: PeersOptions) {
     this.view = { url, state: null, heardAt: null, error: 'not asked yet' };
     this.#http = http;
     this.#options = options;
+  }
+
+  /** Whether the peer asked us lately, and answered us not long ago. */
+  get isFresh(): boolean {
+    const now = this.#options.clock.monotonicMs();
+    const { everyMs } = this.#options;
+    const isAsking = now - this.#askedUsAt < ASKED_WITHIN * everyMs;
+    return (
+      isAsking && this.view.error === null && now - this.#answeredAt < ANSWERED_WITHIN * everyMs
+    );
+  }
+
+  heard(state: PeerState): void {
+    if (this.view.state?.node !== state.node) return;
+    this.#askedUsAt = this.#options.clock.monotonicMs();
+    this.view = { ...this.view, state, heardAt: this.#askedUsAt };
   }
 
   async exchange(): Promise<void> {
@@ -170,6 +203,7 @@ class PeerLink {
       });
     }
     const heardAt = this.#options.clock.monotonicMs();
+    this.#answeredAt = heardAt;
     this.view = { url: this.view.url, state, heardAt, error: null };
     this.#options.onHeard(state);
   }

@@ -1,5 +1,6 @@
 import { Agent, get } from 'node:http';
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
+import { UNREADY_HEADER } from '@understudy/shared/protocol/tenure';
 import type {
   ControllerHostConfig,
   HealthConfig,
@@ -26,9 +27,9 @@ const WARM_FACTOR = 4;
 const START_GRACE_MS = 15_000;
 
 /**
- * Checks the controller deeply and without end: its event loop and scheduler over the IPC channel, and,
- * while it serves, its real port, which must answer under our term. Only `failures` bad checks in a row
- * count, each with a time limit of its own.
+ * Checks the controller deeply and without end: while it serves by its real port, whose answer needs its
+ * event loop and a living scheduler and must come under our term; else, and for a wrapped program, over
+ * the IPC channel. Only `failures` bad checks in a row count, each with a time limit of its own.
  */
 export function watchHealth(options: HealthOptions): { stop(): void } {
   const { config, controller } = options;
@@ -52,13 +53,10 @@ export function watchHealth(options: HealthOptions): { stop(): void } {
   };
 
   const check = async (term: Term | null): Promise<string | null> => {
-    const [probe, port] = await Promise.all([
-      controller.probe(options.probeTimeoutMs),
-      term === null ? null : readyz(term),
-    ]);
+    if (term !== null && readyz !== null) return readyz(term);
+    const probe = await controller.probe(options.probeTimeoutMs);
     if (probe === null) return `it did not answer within ${options.probeTimeoutMs} ms`;
-    if (!probe.healthy) return probe.problems.join('; ');
-    return port;
+    return probe.healthy ? null : probe.problems.join('; ');
   };
 
   /** The interval is counted from start to start: after a check that timed out the next one comes at once. */
@@ -82,7 +80,6 @@ export function watchHealth(options: HealthOptions): { stop(): void } {
   };
 }
 
-/** By bare `node:http`: it is asked several times a second for ever, and costs a quarter of what axios does. */
 /**
  * How long a probe may take: `health.timeout`, and for a wrapped program the time of its check before
  * that, for its guard answers when the check did.
@@ -93,9 +90,10 @@ export function probeTimeoutMs(controller: ControllerHostConfig['controller']): 
   return checkMs + health.timeoutMs;
 }
 
-function makeReadyzCheck(options: HealthOptions): (term: Term) => Promise<string | null> {
+/** By bare `node:http`: it is asked several times a second for ever, and costs a quarter of what axios does. */
+function makeReadyzCheck(options: HealthOptions): ((term: Term) => Promise<string | null>) | null {
   const { listen, config } = options;
-  if (listen === null) return async () => null;
+  if (listen === null) return null;
   const agent = new Agent({ keepAlive: true, maxSockets: 2 });
   const url = new URL(`http://${loopbackOf(listen.host)}:${listen.port}/readyz`);
   return (term) =>
@@ -103,10 +101,11 @@ function makeReadyzCheck(options: HealthOptions): (term: Term) => Promise<string
       const request = get(url, { agent }, (response) => {
         response.resume();
         const seen = String(response.headers['understudy-term'] ?? 'none');
+        const unready = response.headers[UNREADY_HEADER];
         // Anything may listen on a port: only our own controller answers under our term.
         const problem =
           response.statusCode !== 200
-            ? `its port answers ${response.statusCode}`
+            ? `its port answers ${response.statusCode}${unready === undefined ? '' : `: ${String(unready)}`}`
             : seen === formatTerm(term)
               ? null
               : `its port answers under term ${seen}, not ${term}`;

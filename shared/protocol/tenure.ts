@@ -60,3 +60,6 @@ export const fromControllerSchema = z.discriminatedUnion('type', [
 ]);
 export type FromController = z.input<typeof fromControllerSchema>;
 export type FromControllerParsed = z.infer<typeof fromControllerSchema>;
+
+/** The header of `/readyz` that says why a controller is not ready. */
+export const UNREADY_HEADER = 'understudy-not-ready';

@@ -18,3 +18,8 @@ export const systemClock: Clock = {
 export function msToNs(ms: number): bigint {
   return BigInt(Math.round(ms * 1e6));
 }
+
+/** Nanoseconds to milliseconds, to the microsecond. For differences: an instant may be too large. */
+export function nsToMs(ns: bigint): number {
+  return Number(ns / 1_000n) / 1_000;
+}

@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Held } from '@understudy/heartbeat/lease/port';
-import { makePeers, type Peers } from '@understudy/heartbeat/peer/client';
+import { makePeers, type Peers, type PeersOptions } from '@understudy/heartbeat/peer/client';
 import { makePeerRoutes } from '@understudy/heartbeat/peer/routes';
 import { SIGNATURE_HEADER, sign } from '@understudy/heartbeat/peer/signature';
-import type { PeerStateWire } from '@understudy/shared/protocol/peer';
+import { type PeerStateWire, peerStateSchema } from '@understudy/shared/protocol/peer';
 import { systemClock } from '@understudy/shared/runtime/clock';
 import { silentLog } from '@understudy/shared/runtime/log';
 import test, { type ExecutionContext } from 'ava';
@@ -75,7 +76,7 @@ interface Asking {
   readonly testimony: Promise<readonly [string, bigint]>;
 }
 
-function asking(url: string, withToken = token): Asking {
+function asking(url: string, withToken = token, more: Partial<PeersOptions> = {}): Asking {
   let took: (value: readonly [string, bigint]) => void = () => undefined;
   const testimony = new Promise<readonly [string, bigint]>((resolve) => {
     took = resolve;
@@ -88,10 +89,12 @@ function asking(url: string, withToken = token): Asking {
     everyMs: 60_000,
     timeoutMs: 5_000,
     self: () => stateOf('a'),
+    mayLeaveItToPeer: () => false,
     onHeard: () => undefined,
     onTestimony: (node, term) => took([node, term]),
     clock: systemClock,
     log: silentLog,
+    ...more,
   });
   return { peers, testimony };
 }
@@ -110,6 +113,32 @@ test('Two heartbeats with the same token know each other after one exchange', as
   const { peers } = asking(await answeringPeer(t));
   t.is(await exchanged(peers), null);
   t.is(peers.views()[0]?.state?.node, 'b');
+});
+
+test('A peer that asks us is not asked as well, until it falls silent', async (t) => {
+  let asked = 0;
+  let now = 0;
+  const url = await answeringPeer(t);
+  const { peers } = asking(url, token, {
+    everyMs: 10,
+    mayLeaveItToPeer: () => true,
+    clock: { ...systemClock, monotonicMs: () => now },
+    self: () => {
+      asked += 1;
+      return stateOf('a');
+    },
+  });
+  t.teardown(() => peers.stop());
+  await exchanged(peers);
+  peers.heard(peerStateSchema.parse(stateOf('b', { term: '8' })));
+  t.is(peers.views()[0]?.state?.term, 8n, 'what it said of itself counts');
+  peers.start();
+  const before = asked;
+  await pause(50);
+  t.is(asked, before, 'it was heard just now');
+  now += 100;
+  for (let i = 0; i < 500 && asked === before; i++) await pause(10);
+  t.true(asked > before, 'it has been silent for ten turns');
 });
 
 test('F122: a wrong token is refused, and said to be the reason', async (t) => {
