@@ -26,15 +26,24 @@ export type Tenure = z.infer<typeof tenureSchema>;
 
 /**
  * What the heartbeat tells its controller over the IPC channel. `configure` comes first and carries
- * the effective configuration. `activate` and `extend` carry a tenure. `deactivate` asks for a clean
- * end: close the port, answer what is under way, exit 0 within `graceMs`.
+ * the effective configuration. `activate` and `extend` carry a tenure; `failsafe`: it rests on the peers'
+ * consent, the store is away. `deactivate` asks for a clean end: close the port, answer what is under way,
+ * exit 0 within `graceMs`.
+ *
+ * Of a switch-over: `hold` asks it to park every new request, stop ordering and scheduling, and finish what
+ * is under way, within `forMs`; answered by `held` or `holdFailed`. From `held` on it may not write, until
+ * `resume` calls the switch-over off. `forward`: its tenure was handed over; what it parked and what still
+ * arrives goes to the controller at `to`, for `forMs`, and it may never act again.
  */
 export const toControllerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('configure'), config: z.unknown() }),
   z.object({ type: z.literal('activate'), tenure: tenureSchema }),
-  z.object({ type: z.literal('extend'), tenure: tenureSchema }),
+  z.object({ type: z.literal('extend'), tenure: tenureSchema, failsafe: z.boolean().optional() }),
   z.object({ type: z.literal('probe'), seq: z.number().int() }),
   z.object({ type: z.literal('deactivate'), graceMs: z.number() }),
+  z.object({ type: z.literal('hold'), forMs: z.number() }),
+  z.object({ type: z.literal('resume') }),
+  z.object({ type: z.literal('forward'), to: z.string(), forMs: z.number() }),
 ]);
 /** As it is sent: terms and instants are strings. */
 export type ToController = z.input<typeof toControllerSchema>;
@@ -43,7 +52,9 @@ export type ToController = z.input<typeof toControllerSchema>;
  * What the controller tells its heartbeat. `ready`: warm, port closed, could be activated at once.
  * `notReady`: running but not able to take over now, with the reasons. `serving`: the port is open
  * under that term. `probed` answers a probe: `healthy` is false when, for instance, the scheduler has
- * not ticked. `higherTerm`: somebody showed a term above our own. `ending`: it is about to exit.
+ * not ticked. `higherTerm`: somebody showed a term above our own. `held`: nothing is under way and nothing
+ * is written any more; `holdFailed`: something could not be finished in time, and it serves on as before.
+ * `ending`: it is about to exit.
  */
 export const fromControllerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
@@ -56,6 +67,8 @@ export const fromControllerSchema = z.discriminatedUnion('type', [
     problems: z.array(z.string()),
   }),
   z.object({ type: z.literal('higherTerm'), term: termSchema }),
+  z.object({ type: z.literal('held') }),
+  z.object({ type: z.literal('holdFailed'), reason: z.string() }),
   z.object({ type: z.literal('ending'), reason: z.string() }),
 ]);
 export type FromController = z.input<typeof fromControllerSchema>;

@@ -1,0 +1,45 @@
+import type { Term } from '@understudy/shared/kernel/term';
+
+/** What an operator may ask of a heartbeat. Everything is answered within a time limit; nothing throws. */
+export interface Operator {
+  /**
+   * Moves the active role to `to`, or to whichever peer is ready when null. Asked of a passive node, it is
+   * passed on to the active one. Answers when the new active serves, or why nothing was changed.
+   */
+  switchOver(to: string | null): Promise<SwitchOverResult>;
+  /** No automatic change of roles for so long, in the whole pair; it ends by itself. Null ends it now. */
+  pause(forMs: number | null): Promise<PauseResult>;
+  /** Manual mode: this node takes the free role. Refused while another node is active. */
+  promote(): Promise<SwitchOverResult>;
+}
+
+export type SwitchOverRefusal =
+  /** No node is active, so there is nothing to move; or this node can't reach the active one. */
+  | 'no-active'
+  | 'already-active'
+  | 'unknown-node'
+  | 'peer-not-ready'
+  | 'peer-unreachable'
+  | 'other-version'
+  | 'failsafe'
+  | 'change-under-way'
+  /** The controller could not finish what was under way in time; nothing was changed. */
+  | 'not-held'
+  | 'store-away'
+  | 'failed';
+
+export type SwitchOverResult =
+  | {
+      readonly kind: 'done';
+      readonly from: string;
+      readonly to: string;
+      readonly term: Term;
+      /** From when the old active took no new request until the new one served; null when not known. */
+      readonly interruptedMs: number | null;
+    }
+  | { readonly kind: 'refused'; readonly why: SwitchOverRefusal; readonly reason: string };
+
+export type PauseResult =
+  /** `forMs` as the store has it now; null: not paused. */
+  | { readonly kind: 'done'; readonly forMs: number | null }
+  | { readonly kind: 'refused'; readonly why: 'store-away'; readonly reason: string };
