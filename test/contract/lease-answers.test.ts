@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from '../support/cluster/eventually.ts';
+import { TcpProxy } from '../support/proxy/proxy.ts';
 import { claimOf, grantTo, readRow } from './support/claims.ts';
-import { startLossyProxy } from './support/lossy-proxy.ts';
 import { serverFor } from './support/store.ts';
 
 /** Short, for the time limit is what ends these calls; the calls that must succeed are asked again. */
@@ -15,10 +15,10 @@ test('F23: A claim whose answer is lost is unknown; the row tells that it is our
   await eventually(async () => ((await a.read()).kind === 'read' ? true : null), {
     what: 'a connection',
   });
-  proxy.loseAnswers();
+  proxy.set({ cut: ['down'] });
   const answer = await a.claim(claimOf('a', a, observed));
   t.like(answer, { kind: 'failed', error: `no answer within ${TIMEOUT_MS} ms` });
-  proxy.mend();
+  proxy.heal();
   const row = await eventually(async () => nullIfFailed(await a.read()), { what: 'the lease' });
   t.deepEqual(row.holder, { node: 'a', incarnation: a.incarnation });
   const renewed = await eventually(
@@ -33,11 +33,11 @@ test('F23: A claim whose answer is lost is unknown; the row tells that it is our
 test('F24: A renewal whose answer is lost is unknown; the next one is granted', async (t) => {
   const { a, b, proxy } = await prepare(t);
   const { term } = await eventually(() => grantTo('a', a), { what: 'a grant' });
-  proxy.loseAnswers();
+  proxy.set({ cut: ['down'] });
   const held = { term, incarnation: a.incarnation };
   t.is((await a.renew(held)).kind, 'failed');
   t.is((await readRow(b)).renewSeq, 1n, 'it was executed all the same');
-  proxy.mend();
+  proxy.heal();
   const row = await eventually(async () => nullIfFailed(await a.renew(held)), {
     what: 'the next renewal',
   });
@@ -48,7 +48,7 @@ test('F24: A renewal whose answer is lost is unknown; the next one is granted', 
 test('A call ends at its time limit, however long the store hangs', async (t) => {
   const { a, proxy } = await prepare(t);
   await eventually(() => readRow(a), { what: 'a connection' });
-  proxy.loseAnswers();
+  proxy.set({ cut: ['down'] });
   const before = performance.now();
   const answers = await Promise.all([
     a.read(),
@@ -61,7 +61,7 @@ test('A call ends at its time limit, however long the store hangs', async (t) =>
 
 async function prepare(t: ExecutionContext) {
   const store = await makeStore(t);
-  const proxy = await startLossyProxy(store.server.port);
+  const proxy = await TcpProxy.start(0, store.server.port);
   t.teardown(() => proxy.close());
   const limits = { callTimeoutMs: TIMEOUT_MS, claimTimeoutMs: TIMEOUT_MS };
   return { store, proxy, a: store.node('a', { port: proxy.port, ...limits }), b: store.node('b') };

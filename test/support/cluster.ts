@@ -19,9 +19,9 @@ import {
 import { endAll, showLogs } from './cluster/ending.ts';
 import { eventually } from './cluster/eventually.ts';
 import { Host } from './cluster/host.ts';
+import { Links } from './cluster/links.ts';
 import { takePort, takePorts } from './cluster/ports.ts';
 import { type CommandResult, runCommand } from './cluster/program.ts';
-import { startTcpProxy, type TcpProxy } from './cluster/tcp-proxy.ts';
 
 export interface ClusterOptions {
   /** Node ids of the controller hosts. Started by `start`, the first one first. */
@@ -32,8 +32,8 @@ export interface ClusterOptions {
   /** On top of that, by node. */
   readonly each?: Readonly<Record<string, Overrides>>;
   readonly agent?: Overrides;
-  /** The heartbeats reach each other over links that can be cut. */
-  readonly cuttable?: boolean;
+  /** Everybody reaches everybody else over links that a test can spoil: see `Cluster.links`. */
+  readonly linked?: boolean;
 }
 
 /** One active, serving, and a passive that could take over, as each of them says of itself. */
@@ -75,18 +75,16 @@ export async function makeCluster(
   t.teardown(() => endAll(pair));
   t.teardown(() => showLogs(t, folder, ['postgres/postgres', ...hosts, ...agents]));
 
-  const ports = await takePorts(3 * hosts.length);
+  const ports = await takePorts(2 * hosts.length);
   const addresses = hosts.map((node, index): HostAddress => {
-    const [heartbeatPort = 0, controllerPort = 0, linkPort = 0] = ports.slice(3 * index);
-    const peerPort = options.cuttable ? linkPort : heartbeatPort;
-    return { node, heartbeatPort, controllerPort, peerPort };
+    const [heartbeatPort = 0, controllerPort = 0] = ports.slice(2 * index);
+    return { node, heartbeatPort, controllerPort };
   });
-  const links = options.cuttable
-    ? await Promise.all(addresses.map((to) => startTcpProxy(to.peerPort, to.heartbeatPort)))
-    : [];
-  t.teardown(() => Promise.all(links.map((link) => link.close())));
-  const facts = { folder, pair, token: TOKEN, database: postgres.url, hosts: addresses };
-  const cluster = new Cluster(facts, postgres, links, options);
+  const to = { hosts: addresses, agents, databasePort: postgres.port };
+  const links = options.linked ? await Links.start(to) : null;
+  t.teardown(() => links?.close());
+  const facts = { folder, pair, token: TOKEN, database: postgres.url, hosts: addresses, links };
+  const cluster = new Cluster(facts, postgres, options);
   t.teardown(() => cluster.client.close());
   for (const agent of agents) cluster.addAgent(agent);
   const { code, stderr } = await cluster.command(['create'], hosts[0]);
@@ -97,22 +95,14 @@ export async function makeCluster(
 export class Cluster {
   readonly facts: PairFacts;
   readonly postgres: Postgres;
-  /** Between the heartbeats, when the cluster was made with links that can be cut. */
-  readonly peerLinks: readonly TcpProxy[];
   readonly client: Client;
   readonly hosts: readonly Host[];
   readonly agents = new Map<string, AgentHost>();
   readonly #options: ClusterOptions;
 
-  constructor(
-    facts: PairFacts,
-    postgres: Postgres,
-    peerLinks: readonly TcpProxy[],
-    options: ClusterOptions,
-  ) {
+  constructor(facts: PairFacts, postgres: Postgres, options: ClusterOptions) {
     this.facts = facts;
     this.postgres = postgres;
-    this.peerLinks = peerLinks;
     this.#options = options;
     this.hosts = facts.hosts.map((address) => this.#makeHost(address));
     this.client = this.makeClient('client');
@@ -122,6 +112,12 @@ export class Cluster {
   makeClient(name: string, token = this.facts.token): Client {
     const urls = this.facts.hosts.map(controllerUrl);
     return new Client({ urls, token, history: join(this.facts.folder, `${name}.ndjson`) });
+  }
+
+  /** What everybody reaches everybody else over, when the cluster was made with `linked`. */
+  get links(): Links {
+    if (this.facts.links === null) throw new Error('this cluster has no links');
+    return this.facts.links;
   }
 
   host(node: string): Host {
@@ -248,7 +244,7 @@ export class Cluster {
   /** A second heartbeat with the id of a host that exists, as a mistake of an operator would start it. */
   makeTwin(node: string, ports: readonly [number, number]): Host {
     const [heartbeatPort, controllerPort] = ports;
-    const address = { node, heartbeatPort, controllerPort, peerPort: heartbeatPort };
+    const address = { node, heartbeatPort, controllerPort };
     return this.#makeHost(address, `${node}-twin`);
   }
 

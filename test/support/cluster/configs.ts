@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Links } from './links.ts';
 
 /** What the tests set in a configuration on top of the cluster's own; nested like the file. */
 export type Overrides = Readonly<Record<string, unknown>>;
@@ -8,8 +9,6 @@ export interface HostAddress {
   readonly node: string;
   readonly heartbeatPort: number;
   readonly controllerPort: number;
-  /** Where the peers reach this heartbeat: a link that a test can cut, or its own port. */
-  readonly peerPort: number;
 }
 
 export interface PairFacts {
@@ -18,6 +17,8 @@ export interface PairFacts {
   readonly token: string;
   readonly database: string;
   readonly hosts: readonly HostAddress[];
+  /** What lies between all of them; null: nothing. */
+  readonly links: Links | null;
 }
 
 export const heartbeatUrl = (host: HostAddress) => `http://127.0.0.1:${host.heartbeatPort}`;
@@ -25,17 +26,18 @@ export const controllerUrl = (host: HostAddress) => `http://127.0.0.1:${host.con
 
 /** Writes a controller host's configuration and gives its path. JSON is YAML. */
 export function writeHostConfig(facts: PairFacts, host: HostAddress, overrides: Overrides): string {
+  const { links } = facts;
   return write(facts, host.node, overrides, {
     pair: facts.pair,
     node: host.node,
-    database: facts.database,
+    database: links === null ? facts.database : links.databaseUrl(host.node, facts.database),
     token: facts.token,
     heartbeat: {
       listen: `127.0.0.1:${host.heartbeatPort}`,
       url: heartbeatUrl(host),
       peers: facts.hosts
         .filter((other) => other.node !== host.node)
-        .map((other) => `http://127.0.0.1:${other.peerPort}`),
+        .map((other) => links?.peerUrl(host.node, other.node) ?? heartbeatUrl(other)),
     },
     controller: { listen: `127.0.0.1:${host.controllerPort}`, url: controllerUrl(host) },
     log: { level: 'debug', format: 'text' },
@@ -47,7 +49,9 @@ export function writeAgentConfig(facts: PairFacts, agent: string, overrides: Ove
   return write(facts, agent, overrides, {
     pair: facts.pair,
     agent,
-    controllers: facts.hosts.map(controllerUrl),
+    controllers: facts.hosts.map(
+      (host) => facts.links?.controllerUrl(agent, host.node) ?? controllerUrl(host),
+    ),
     token: facts.token,
     data: join(facts.folder, `${agent}.data`),
     log: { level: 'debug', format: 'text' },
