@@ -215,6 +215,7 @@ export class Heartbeat {
         // Before this heartbeat has cleaned up after its predecessor it knows nothing to testify.
         testify: (held) =>
           this.#running ? this.#driver.testify(held) : 'this heartbeat is still starting',
+        onRefused: (code) => this.#metrics.countPeerRefusal(code),
         log,
       }),
       log,

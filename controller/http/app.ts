@@ -75,6 +75,11 @@ function readBody(): Koa.Middleware {
   const parser = (jsonLimit: string) => bodyParser({ enableTypes: ['json'], jsonLimit });
   const [ofUsers, ofAgents] = [parser(USER_BODY_LIMIT), parser(AGENT_BODY_LIMIT)];
   return (context, next) => {
+    // Elsewhere nobody needs a token, and nobody's body is kept in memory.
+    if (!/^\/(?:api|agent)\//.test(context.path)) return next();
+    if (!['', 'identity'].includes(context.get('content-encoding'))) {
+      throw new Refusal('invalid', 'the body must come as it is, without a Content-Encoding');
+    }
     // What is not JSON would be taken for an empty body, and a run started without its parameters.
     if (context.request.is('json') === false) {
       throw new Refusal('invalid', 'the body must be JSON: send Content-Type: application/json');

@@ -5,23 +5,43 @@ import { StoreAwayError } from '../store/reader.ts';
 import { Refusal, type RefusalCode, refusals } from '../work/refusal.ts';
 
 const RETRY_AFTER_SECONDS = '1';
+const MOST_SAID_OF_PATH = 200;
 
 /** The one place that decides what a client sees of an error: `{ error: { code, message, details } }`. */
 export function answerErrors(log: Log): Koa.Middleware {
   return async (context, next) => {
     try {
+      refuseUnreadable(context);
       await next();
-      if (context.status === 404 && context.body === undefined) {
-        answer(context, new Refusal('not-found', `there is nothing at ${context.path}`));
-      }
+      if (context.status >= 400 && context.body === undefined) answer(context, unanswered(context));
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal.code === 'internal') {
-        log.error('a request failed', { path: context.path, error: messageOf(error) });
+        log.error('a request failed', { path: shownPath(context), error: messageOf(error) });
       }
       answer(context, refusal);
     }
   };
+}
+
+/** A target that is no path and no URL, like `http://[`: everything that looks at it would throw. */
+function refuseUnreadable(context: Koa.Context): void {
+  try {
+    context.path.toString();
+  } catch {
+    throw new Refusal('invalid', 'the path of the request is not valid');
+  }
+}
+
+/** The router leaves what it has no route for without a body. */
+function unanswered(context: Koa.Context): Refusal {
+  const { status, method } = context;
+  if (status === 404) return new Refusal('not-found', `there is nothing at ${shownPath(context)}`);
+  return new Refusal('method-not-allowed', `${method} can't be used on ${shownPath(context)}`);
+}
+
+function shownPath({ req }: Koa.Context): string {
+  return (req.url ?? '').split('?', 1)[0]?.slice(0, MOST_SAID_OF_PATH) ?? '';
 }
 
 function answer(context: Koa.Context, refusal: Refusal): void {

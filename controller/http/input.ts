@@ -2,16 +2,23 @@ import type Koa from 'koa';
 import type { z } from 'zod';
 import { Refusal } from '../work/refusal.ts';
 
-/** Checks an input; refuses with every field that is wrong, what it holds and what is expected. */
+/** However much is wrong with an input, what is said of it stays readable. */
+const MOST_FIELDS = 20;
+const MOST_SHOWN = 200;
+
+/** Checks an input; refuses with the fields that are wrong, what each holds and what is expected. */
 export function check<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  const details = result.error.issues.map((issue) => ({
-    field: issue.path.join('.'),
+  const { issues } = result.error;
+  const details = issues.slice(0, MOST_FIELDS).map((issue) => ({
+    field: cut(issue.path.join('.')),
     value: preview(valueAt(input, issue.path)),
-    expected: issue.message,
+    expected: cut(issue.message),
   }));
   const summary = details.map(({ field, expected }) => `${field || 'body'}: ${expected}`);
+  const more = issues.length - details.length;
+  if (more > 0) summary.push(`and ${more} more`);
   throw new Refusal('invalid', summary.join('; '), details);
 }
 
@@ -42,6 +49,19 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 
 function preview(value: unknown): unknown {
   if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length <= 200 ? value : `${text.slice(0, 200)}...`;
+  const text = asJson(value);
+  return text.length <= MOST_SHOWN ? value : cut(text);
+}
+
+function asJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? typeof value;
+  } catch {
+    // Nested more deeply than anything that could be meant.
+    return `${Array.isArray(value) ? '[' : '{'}`.padEnd(MOST_SHOWN + 1, '.');
+  }
+}
+
+function cut(text: string): string {
+  return text.length <= MOST_SHOWN ? text : `${text.slice(0, MOST_SHOWN)}...`;
 }

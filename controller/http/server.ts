@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { formatTerm } from '@understudy/shared/kernel/term';
+import { answerBrokenRequests } from '@understudy/shared/runtime/broken-requests';
 import type { Listen } from '@understudy/shared/runtime/config/types';
 import type { Log } from '@understudy/shared/runtime/log';
 import type { TenureGuard } from '../tenure/guard.ts';
@@ -15,6 +16,10 @@ export interface ApiServerOptions {
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 30_000;
+/** A request that is too slow is found at the next look. */
+const LOOK_FOR_SLOW_EVERY_MS = 5_000;
+/** Agents, consoles and users together; who floods the port can't take all memory and descriptors. */
+const MAX_CONNECTIONS = 4_096;
 const SWEEP_EVERY_MS = 5;
 /** A predecessor's port may be on its way to be freed. */
 const OPEN_TRIES = 50;
@@ -38,7 +43,13 @@ export class ApiServer {
   async open(handle: RequestListener): Promise<void> {
     const { guard, node } = this.#options;
     const term = formatTerm(guard.term);
-    const server = createServer((request, response) => {
+    const limits = {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: LOOK_FOR_SLOW_EVERY_MS,
+    };
+    const server = createServer(limits, (request, response) => {
       // Past the deadline nobody is answered: somebody else may be active by now.
       if (guard.isOver) {
         request.socket.destroy();
@@ -49,13 +60,8 @@ export class ApiServer {
       if (this.#closing.signal.aborted) response.setHeader('Connection', 'close');
       handle(request, response);
     });
-    server.headersTimeout = HEADERS_TIMEOUT_MS;
-    server.requestTimeout = REQUEST_TIMEOUT_MS;
-    server.keepAliveTimeout = KEEP_ALIVE_MS;
-    server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
-      else socket.destroy();
-    });
+    server.maxConnections = MAX_CONNECTIONS;
+    answerBrokenRequests(server);
     this.#server = server;
     for (let tries = 1; ; tries++) {
       try {

@@ -6,6 +6,7 @@ export const refusals = {
   'unknown-run': 404,
   'unknown-agent-id': 404,
   'not-found': 404,
+  'method-not-allowed': 405,
   'job-exists': 409,
   'run-not-over': 409,
   'unknown-agent': 409,

@@ -5,6 +5,8 @@ import Koa from 'koa';
 import type { HeartbeatMetrics } from './metrics.ts';
 import type { StatusView } from './status.ts';
 
+const MOST_SAID_OF_PATH = 200;
+
 export interface HeartbeatAppOptions {
   readonly status: () => StatusView;
   readonly metrics: HeartbeatMetrics;
@@ -40,23 +42,45 @@ export function makeHeartbeatApp(options: HeartbeatAppOptions): Koa {
     context.type = type;
     context.body = body;
   });
-  app.use(async (context, next) => {
-    try {
-      await next();
-      if (context.status === 404 && context.body === undefined) {
-        answerError(context, 404, 'not-found', `there is nothing at ${context.path}`);
-      }
-    } catch (error) {
-      options.log.error('a request failed', { path: context.path, error: messageOf(error) });
-      answerError(context, 500, 'internal', 'this request failed; the heartbeat log says why');
-    }
-  });
+  app.use(answerErrors(options.log));
   app.use(options.peerRoutes);
   app.use(router.routes());
   app.use(router.allowedMethods());
   // Koa's own report of broken client connections is noise here.
   app.silent = true;
   return app;
+}
+
+/** Whatever goes wrong with a request, its sender gets an error of the one shape. */
+function answerErrors(log: Log): Koa.Middleware {
+  return async (context, next) => {
+    const path = (context.req.url ?? '').split('?', 1)[0]?.slice(0, MOST_SAID_OF_PATH) ?? '';
+    if (!isReadable(context)) {
+      return answerError(context, 400, 'invalid', 'the path of the request is not valid');
+    }
+    try {
+      await next();
+      if (context.status < 400 || context.body !== undefined) return;
+      if (context.status === 404) {
+        answerError(context, 404, 'not-found', `there is nothing at ${path}`);
+      } else {
+        const message = `${context.method} can't be used on ${path}`;
+        answerError(context, 405, 'method-not-allowed', message);
+      }
+    } catch (error) {
+      log.error('a request failed', { path, error: messageOf(error) });
+      answerError(context, 500, 'internal', 'this request failed; the heartbeat log says why');
+    }
+  };
+}
+
+/** A target that is no path and no URL, like `http://[`, throws at everybody who looks at it. */
+function isReadable(context: Koa.Context): boolean {
+  try {
+    return context.path !== '';
+  } catch {
+    return false;
+  }
 }
 
 /** The one shape of an error answer. */

@@ -6,6 +6,7 @@ import type { StatusView } from './status.ts';
 export class HeartbeatMetrics {
   readonly #registry = new Registry();
   readonly #roleChanges: Counter<'to' | 'reason'>;
+  readonly #peerRefusals: Counter<'reason'>;
 
   constructor(status: () => StatusView) {
     const { pair, node } = status();
@@ -44,6 +45,16 @@ export class HeartbeatMetrics {
       labelNames: ['to', 'reason'],
       registers: [this.#registry],
     });
+    this.#peerRefusals = new Counter({
+      name: 'understudy_peer_messages_refused_total',
+      help: "Messages on the peer link that were not a peer's, or not as agreed; they change nothing.",
+      labelNames: ['reason'],
+      registers: [this.#registry],
+    });
+  }
+
+  countPeerRefusal(reason: string): void {
+    this.#peerRefusals.inc({ reason });
   }
 
   count(story: Story): void {

@@ -1,19 +1,27 @@
 import { createServer, type Server } from 'node:http';
+import { answerBrokenRequests } from '@understudy/shared/runtime/broken-requests';
 import type { Listen } from '@understudy/shared/runtime/config/types';
 import { messageOf, UserError } from '@understudy/shared/runtime/errors';
 import type Koa from 'koa';
 
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** A request that is too slow is found at the next look. */
+const LOOK_FOR_SLOW_EVERY_MS = 5_000;
 const MAX_CONNECTIONS = 1_000;
 
 /** Opens a port for the application. Throws `UserError` that names the setting when it can't. */
 export function listenOn(app: Koa, listen: Listen, setting: string): Promise<Server> {
   const server = createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: LOOK_FOR_SLOW_EVERY_MS,
+    },
     app.callback(),
   );
   server.maxConnections = MAX_CONNECTIONS;
+  answerBrokenRequests(server);
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
       const where = `${listen.host}:${listen.port}`;

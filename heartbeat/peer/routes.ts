@@ -23,10 +23,14 @@ export interface PeerRoutesOptions {
   readonly onHeard: (state: PeerState) => void;
   /** Gives this node's word for that tenure: null when given, else why not. */
   readonly testify: (held: Held) => string | null;
+  /** A message was refused and has changed nothing; `code` is that of the answer. */
+  readonly onRefused?: (code: string) => void;
   readonly log: Log;
 }
 
 const BODY_LIMIT_BYTES = 65_536;
+/** However much is wrong with a message, what is said of it stays short. */
+const MOST_ISSUES = 10;
 const BODY_TIMEOUT_MS = 2_000;
 
 /**
@@ -34,8 +38,16 @@ const BODY_TIMEOUT_MS = 2_000;
  * malformed gets 400 and changes nothing; answers are signed over the asker's nonce.
  */
 export function makePeerRoutes(options: PeerRoutesOptions): Koa.Middleware {
+  const answerPeer = answering(options);
   return async (context, next) => {
     if (!context.path.startsWith('/peer/')) return next();
+    await answerPeer(context, next);
+    if (context.status >= 400) options.onRefused?.(codeOf(context.body));
+  };
+}
+
+function answering(options: PeerRoutesOptions): Koa.Middleware {
+  return async (context, next) => {
     const isKnown = context.path === '/peer/v1/exchange' || context.path === '/peer/v1/testimony';
     if (!isKnown || context.method !== 'POST') return next();
     const given = /^Bearer (.+)$/.exec(context.get('authorization'))?.[1] ?? '';
@@ -43,8 +55,10 @@ export function makePeerRoutes(options: PeerRoutesOptions): Koa.Middleware {
       options.log.warn('a peer with a wrong token was refused', { from: context.ip });
       return refuse(context, 401, 'unauthorized', 'the token is not that of this pair');
     }
-    const body = await readBody(context.req);
-    if (body === null) return refuse(context, 413, 'bad-body', 'the body is too large or too slow');
+    const read = await readBody(context.req);
+    if (read === 'too-large') return refuse(context, 413, 'too-large', 'the body is too large');
+    if (read === 'too-slow') return refuse(context, 408, 'too-slow', 'the body came too slowly');
+    const body = read.text;
     return context.path === '/peer/v1/exchange'
       ? exchange(context, body, options)
       : testimony(context, body, options);
@@ -96,8 +110,13 @@ function parse<T extends z.ZodType>(
   const json = parseJson(body);
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  refuse(context, 400, 'bad-request', parsed.error.issues.map(describeIssue).join('; '));
+  refuse(context, 400, 'bad-request', describe(parsed.error.issues));
   return null;
+}
+
+function describe(issues: readonly z.core.$ZodIssue[]): string {
+  const more = issues.length > MOST_ISSUES ? [`and ${issues.length - MOST_ISSUES} more`] : [];
+  return [...issues.slice(0, MOST_ISSUES).map(describeIssue), ...more].join('; ');
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {
@@ -131,22 +150,31 @@ function refuse(context: Koa.Context, status: number, code: string, message: str
   context.body = { error: { code, message } };
 }
 
-/** Reads a small body within a time limit; null when it is too large, too slow or broken off. */
-async function readBody(request: IncomingMessage): Promise<string | null> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  const timer = setTimeout(() => request.destroy(), BODY_TIMEOUT_MS);
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+function codeOf(body: unknown): string {
+  return (body as { error?: { code?: string } } | undefined)?.error?.code ?? 'not-found';
+}
+
+type Unread = 'too-large' | 'too-slow';
+
+/** Reads a small body within a time limit. The connection is left open, so that a refusal can be answered. */
+async function readBody(request: IncomingMessage): Promise<{ text: string } | Unread> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const finish = (read: { text: string } | Unread) => {
+      clearTimeout(timer);
+      request.off('data', take);
+      resolve(read);
+    };
+    const take = (chunk: Buffer) => {
       length += chunk.length;
-      if (length > BODY_LIMIT_BYTES) return null;
+      if (length > BODY_LIMIT_BYTES) return finish('too-large');
       chunks.push(chunk);
-    }
-    return Buffer.concat(chunks).toString('utf8');
-  } catch {
+    };
+    const timer = setTimeout(() => finish('too-slow'), BODY_TIMEOUT_MS);
+    request.on('data', take);
+    request.once('end', () => finish({ text: Buffer.concat(chunks).toString('utf8') }));
     // The asker broke off: there is nobody to answer.
-    return null;
-  } finally {
-    clearTimeout(timer);
-  }
+    request.once('error', () => finish('too-slow'));
+  });
 }
