@@ -22,6 +22,8 @@ export interface RoleDriverOptions {
   readonly controller: Pick<ControllerProcess, 'start' | 'activate' | 'extend' | 'drain' | 'kill'>;
   readonly askTestimony: (held: Held) => void;
   readonly tellPeersTenureOver: (term: Term) => void;
+  /** Called before an answer of the store is taken in: it may have waited out a suspension of this host. */
+  readonly lookAtClocks: () => void;
   /** Called after each story. */
   readonly onStory: (story: Story) => void;
   readonly clock: Clock;
@@ -163,7 +165,10 @@ export class RoleDriver {
 
   /** Lease calls never reject; if one does, that is a defect, and the process ends by it. */
   #later(call: Promise<RoleEvent>): void {
-    void call.then((event) => this.dispatch(event));
+    void call.then((event) => {
+      this.#options.lookAtClocks();
+      this.dispatch(event);
+    });
   }
 
   async #read(): Promise<RoleEvent> {

@@ -24,7 +24,7 @@ import { probeTimeoutMs, watchHealth } from './supervise/health.ts';
 import { Hooks } from './supervise/hooks.ts';
 import { takeNodeId } from './supervise/node-id.ts';
 import { endPredecessors, OWNER_VARIABLE, ownerMark } from './supervise/predecessor.ts';
-import { watchSuspension } from './supervise/suspension.ts';
+import { SuspensionWatch } from './supervise/suspension.ts';
 
 export interface HeartbeatOptions {
   readonly config: ControllerHostConfig;
@@ -48,6 +48,7 @@ export class Heartbeat {
   readonly #lease: ReturnType<typeof makePostgresLease>;
   readonly #peers: Peers;
   readonly #driver: RoleDriver;
+  readonly #suspension: SuspensionWatch;
   readonly #metrics: HeartbeatMetrics;
   readonly #hooks: Hooks;
   readonly #tenureOver = new TenureOver();
@@ -100,6 +101,9 @@ export class Heartbeat {
       clock,
       log,
     });
+    this.#suspension = new SuspensionWatch(clock, config.timers.marginMs, () =>
+      this.#driver.dispatch({ kind: 'suspended' }),
+    );
     this.#driver = new RoleDriver({
       role: this.#role,
       lease: this.#lease,
@@ -110,6 +114,7 @@ export class Heartbeat {
         this.#peers.exchangeNow();
       },
       onStory: (story) => this.#onStory(story),
+      lookAtClocks: () => this.#suspension.look(),
       clock,
       log,
     });
@@ -169,7 +174,7 @@ export class Heartbeat {
   }
 
   async #live(predecessor: string | null): Promise<void> {
-    const { config, clock } = this.#options;
+    const { config } = this.#options;
     this.#running = true;
     this.#peers.start();
     const health = watchHealth({
@@ -180,9 +185,7 @@ export class Heartbeat {
       servingTerm: () => this.#servingTerm(),
       onUnhealthy: (detail) => this.#driver.dispatch({ kind: 'controller-unhealthy', detail }),
     });
-    const suspension = watchSuspension(clock, config.timers.marginMs, () =>
-      this.#driver.dispatch({ kind: 'suspended' }),
-    );
+    this.#suspension.start();
     const signsOfLife = setInterval(() => void this.#signOfLife(), SIGN_OF_LIFE_EVERY_MS);
     try {
       await this.#driver.run(predecessor);
@@ -190,7 +193,7 @@ export class Heartbeat {
       if (this.#tenureOver.term !== null) await delay(2 * config.timers.callTimeoutMs);
     } finally {
       clearInterval(signsOfLife);
-      suspension.stop();
+      this.#suspension.stop();
       health.stop();
       this.#peers.stop();
     }

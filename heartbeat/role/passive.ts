@@ -31,8 +31,13 @@ export function seesLease(
     case 'claim-refused':
       return andThen(sawRow(state, event.row, now, options), (seen) =>
         only(
-          // Not at once again, or a store that keeps refusing would be asked without a pause.
-          { ...notClaiming(seen), claimNotBefore: now + options.pollEveryMs },
+          // Not at once again, or a store that keeps refusing would be asked without a pause. Nor with
+          // testimony that it did not accept: silence may do.
+          {
+            ...notClaiming(seen),
+            claimNotBefore: now + options.pollEveryMs,
+            testifiedTerm: 0n,
+          },
           [{ kind: 'tell', story: { kind: 'claim-refused', why: event.why } }],
         ),
       );
@@ -90,7 +95,8 @@ function afterRead(state: RoleState, row: LeaseRow, now: number, options: RoleOp
 function resolveClaim(state: RoleState, row: LeaseRow, now: number, options: RoleOptions): Step {
   const { phase } = state;
   if (phase.name !== 'claiming') return only(state);
-  if (row.released || row.holder?.incarnation !== options.self.incarnation) {
+  const isOurs = row.holder?.incarnation === options.self.incarnation && row.term > phase.above;
+  if (row.released || !isOurs) {
     // Not at once again: an error that comes with each claim must not become a storm of claims.
     return only({ ...notClaiming(state), claimNotBefore: now + options.pollEveryMs });
   }
@@ -115,13 +121,15 @@ function takeGrant(
     const story = { kind: 'grant-not-used', term: row.term, why: unused } as const;
     return only(gaveBack.state, [{ kind: 'tell', story }, ...gaveBack.effects]);
   }
+  // After a suspension nobody knows how old the grant is: it has to be renewed before it is used.
+  const isProven = sentAt >= state.sleptAt;
   const tenure = {
     term: row.term,
-    trustedUntil: sentAt + options.ttlMs - options.marginMs,
+    trustedUntil: isProven ? sentAt + options.ttlMs - options.marginMs : now,
     beganAt: sentAt,
-    nextRenewAt: sentAt + options.renewEveryMs,
+    nextRenewAt: isProven ? sentAt + options.renewEveryMs : now,
     renewing: false,
-    provenBy: sentAt,
+    provenBy: Math.max(sentAt, state.sleptAt),
   };
   return only({ ...state, phase: { name: 'promoting', tenure, activated: false } }, [
     { kind: 'tell', story: { kind: 'granted', term: row.term } },

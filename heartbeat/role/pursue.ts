@@ -112,21 +112,27 @@ function claim(
   if (row === null || state.givingBack !== null || now < state.claimNotBefore) return only(state);
   if (!canActivate(state, options)) return only(state);
   const { basis, evidence } = judgement;
-  return only({ ...state, phase: { name: 'claiming', sentAt: now, answerLost: false } }, [
-    { kind: 'tell', story: { kind: 'claiming', basis, evidence } },
+  return only(
     {
-      kind: 'claim',
-      claim: {
-        holder: options.self,
-        basis,
-        observed: { term: row.term, renewSeq: row.renewSeq, timeline: row.timeline },
-        highestTerm: state.highestTerm,
-        ttlMs: options.ttlMs,
-        evidence,
-        evenIfNotExpired: basis === 'silence' && judgement.evenIfNotExpired,
-      },
+      ...state,
+      phase: { name: 'claiming', sentAt: now, answerLost: false, above: state.highestTerm },
     },
-  ]);
+    [
+      { kind: 'tell', story: { kind: 'claiming', basis, evidence } },
+      {
+        kind: 'claim',
+        claim: {
+          holder: options.self,
+          basis,
+          observed: { term: row.term, renewSeq: row.renewSeq, timeline: row.timeline },
+          highestTerm: state.highestTerm,
+          ttlMs: options.ttlMs,
+          evidence,
+          evenIfNotExpired: basis === 'silence' && judgement.evenIfNotExpired,
+        },
+      },
+    ],
+  );
 }
 
 /** Renewals are missing, or a peer hinted: asks the holder's host for its word. */

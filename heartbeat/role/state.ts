@@ -48,7 +48,13 @@ export type Phase =
   /** Passive: reads the lease, waits for a reason to claim it. */
   | { readonly name: 'watching' }
   /** Passive: a claim is under way. `answerLost`: its outcome is unknown, the row must be read. */
-  | { readonly name: 'claiming'; readonly sentAt: number; readonly answerLost: boolean }
+  | {
+      readonly name: 'claiming';
+      readonly sentAt: number;
+      readonly answerLost: boolean;
+      /** A grant is above this term; one that is not, is an old one that a fail-over of the store brought back. */
+      readonly above: Term;
+    }
   /** Active by the store; the controller is being activated. */
   | { readonly name: 'promoting'; readonly tenure: Tenure; readonly activated: boolean }
   | { readonly name: 'serving'; readonly tenure: Tenure; readonly servingSince: number }
@@ -79,6 +85,8 @@ export interface RoleState {
   readonly nextReadAt: number;
   /** Since when the store does not answer; null while it does. */
   readonly storeAwaySince: number | null;
+  /** When this host was last seen to have slept: what was sent before proves nothing. */
+  readonly sleptAt: number;
   /** The highest term heard of from anyone. */
   readonly highestTerm: Term;
   /** We gave our word: no grant up to this term is used by us. */

@@ -40,6 +40,7 @@ export function initialRole(now: number, predecessor: string | null = null): Rol
     readAgain: false,
     nextReadAt: now,
     storeAwaySince: null,
+    sleptAt: now,
     highestTerm: 0n,
     boundTerm: 0n,
     testifiedTerm: 0n,
@@ -187,7 +188,7 @@ function takeTestimony(
 function suspended(state: RoleState, now: number, options: RoleOptions): Reaction {
   const { phase } = state;
   const tell = [{ kind: 'tell', story: { kind: 'suspended' } }] as const;
-  const anew = { ...state, watch: observeAnew(state.watch, now), nextReadAt: now };
+  const anew = { ...state, watch: observeAnew(state.watch, now), nextReadAt: now, sleptAt: now };
   if (phase.name !== 'promoting' && phase.name !== 'serving' && phase.name !== 'draining') {
     return only(anew, tell);
   }

@@ -35,7 +35,12 @@ test('F65, F68: A promoted replica that missed grants gives out none of their te
     kind: 'refused',
     why: 'the store has failed over since the lease was observed',
   });
-  const next = await grantTo('b', b);
+  const testified = await b.claim(claimOf('b', b, row, { basis: 'testified' }));
+  t.like(testified, {
+    kind: 'refused',
+    why: 'the lease was held on another timeline of the store',
+  });
+  const next = await grantTo('b', b, { basis: 'silence', evenIfNotExpired: true });
   t.true(next.term > lost.term);
   t.true(next.term > SECOND_TIMELINE);
   t.is((await grantTo('a', b)).term, next.term + 1n, 'the timeline is counted in once');
@@ -62,6 +67,24 @@ test('F66: A release does not survive the fail-over of the store', async (t) => 
     kind: 'refused',
     why: 'the lease was released on another timeline of the store',
   });
+});
+
+test('F66: A holder can let go of its lease only where it has renewed since the fail-over', async (t) => {
+  const { store, primary, copy } = await prepare(t);
+  const before = store.node('a');
+  const { term } = await grantTo('a', before);
+  await copy();
+  await primary.kill();
+  const { replica, promote } = await startCopy(t, store);
+  await promote();
+
+  const held = { term, incarnation: before.incarnation };
+  const a = store.node('a', { port: replica.port });
+  await eventually(() => readRow(a), { what: 'the promoted replica to take writes' });
+  t.is((await a.release(held)).kind, 'refused', 'somebody may have held it since, and may serve');
+  t.is((await a.renew(held)).kind, 'granted');
+  t.is((await a.release(held)).kind, 'released');
+  t.true((await readRow(a)).released);
 });
 
 test('Mutant "no timeline": a promoted replica honours a lost release and gives a term again', async (t) => {

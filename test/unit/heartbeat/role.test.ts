@@ -219,6 +219,36 @@ test('F33: after a suspension trust shrinks, and an answer to an earlier renewal
   t.true(isServing(machine.state, 1_229));
 });
 
+test('F33: a grant whose answer waited out a suspension is renewed before it is used', (t) => {
+  const machine = warm().feed(10, { kind: 'lease-read', row: free });
+  machine.feed(20, { kind: 'suspended' });
+  machine.feed(21, { kind: 'claim-granted', sentAt: 10, row: ours });
+  t.deepEqual(machine.asked, ['renew']);
+  machine.feed(30, { kind: 'renew-granted', sentAt: 21, row: ours });
+  t.deepEqual(machine.effects, [
+    { kind: 'activate-controller', term: 5n, trustedUntil: 21 + 1_000 - 100 },
+  ]);
+});
+
+test('F65: an old grant of ours that a fail-over brought back is not the answer to a claim', (t) => {
+  const machine = warm()
+    .feed(10, { kind: 'heard-term', term: 7n })
+    .feed(11, { kind: 'lease-read', row: free })
+    .feed(20, { kind: 'claim-failed', error: 'no answer' });
+  machine.feed(30, { kind: 'lease-read', row: { ...ours, timeline: 2 } });
+  t.is(machine.state.phase.name, 'watching');
+});
+
+test('F65: testimony that the store did not accept is not used again', (t) => {
+  const machine = warm()
+    .feed(10, { kind: 'lease-read', row: heldByB })
+    .feed(20, { kind: 'testimony', node: 'b', term: 4n });
+  t.deepEqual(machine.asked, ['claim']);
+  machine.feed(30, { kind: 'claim-refused', row: heldByB, why: 'another timeline' });
+  t.false(machine.feed(150, { kind: 'tick' }).asked.includes('claim'));
+  t.true(machine.feed(1_200, { kind: 'tick' }).asked.includes('claim'), 'silence still counts');
+});
+
 test('A claim that fails again and again is made at most once a poll', (t) => {
   const machine = warm().feed(10, { kind: 'lease-read', row: free });
   machine.feed(20, { kind: 'claim-failed', error: 'no right' });

@@ -1,0 +1,245 @@
+import type { RunRecord } from '@understudy/controller/dispatch/run';
+import { TenureGuard } from '@understudy/controller/tenure/guard';
+import type { RoleEvent } from '@understudy/heartbeat/role/state';
+import type { Term } from '@understudy/shared/kernel/term';
+import { msToNs } from '@understudy/shared/runtime/clock';
+import { Process } from '../kernel/process.ts';
+import { StoreLink } from '../store/link.ts';
+import type { World } from '../world.ts';
+import { SimCommitter } from './committer.ts';
+import type { SimHeartbeat } from './heartbeat.ts';
+import type { Node } from './node.ts';
+import { userRun } from './user-run.ts';
+
+const WARM_RETRY_MS = 500;
+const WARM_LIMIT_MS = 2_000;
+
+type Phase = 'loading' | 'unready' | 'ready' | 'activating' | 'serving' | 'leaving';
+
+/** The built-in controller: warm, then active for one tenure, then over. */
+export class SimController {
+  readonly node: Node;
+  readonly process: Process;
+  /** The thread that kills the process after its deadline; it runs while the event loop hangs. */
+  readonly #watchdog: Process;
+  readonly #world: World;
+  readonly #heartbeat: SimHeartbeat;
+  readonly #link: StoreLink;
+  #phase: Phase = 'loading';
+  #guard: TenureGuard | null = null;
+  #committer: SimCommitter | null = null;
+  #waiting: (() => void)[] = [];
+  #hasSlept = false;
+  #isHung = false;
+  #underWay = 0;
+
+  constructor(world: World, node: Node, heartbeat: SimHeartbeat) {
+    this.#world = world;
+    this.node = node;
+    this.#heartbeat = heartbeat;
+    const name = `controller ${node.name}`;
+    this.process = new Process(node.host, name, world.scheduling);
+    this.#watchdog = new Process(node.host, name, world.scheduling);
+    const { network, server, knobs } = world;
+    this.#link = new StoreLink({ network, server, place: node.place, process: this.process });
+    this.#later(knobs.controllerStartMs, () => this.#warm());
+  }
+
+  get term(): Term | null {
+    return this.#guard?.term ?? null;
+  }
+
+  get isServing(): boolean {
+    return this.#phase === 'serving';
+  }
+
+  get isHung(): boolean {
+    return this.#isHung;
+  }
+
+  /** Whether users may get a success answer at this moment, one that was decided on just before included. */
+  canAnswer(): boolean {
+    const guard = this.#guard;
+    if (guard === null || !this.process.isRunning) return false;
+    if (this.#phase !== 'serving' && this.#phase !== 'leaving') return false;
+    if (!this.#world.rules.controllerHasDeadline || guard.mayAct()) return true;
+    const { knobs } = this.#world;
+    const decidedAt = this.#nowMs() - knobs.actLagMs;
+    return !this.#hasSlept && msToNs(decidedAt) < guard.trustedUntilNs;
+  }
+
+  /** SIGSTOP: all of it stands still. */
+  pause(): void {
+    this.process.pause();
+    this.#watchdog.pause();
+  }
+
+  resume(): void {
+    this.#watchdog.resume();
+    this.process.resume();
+    this.#world.audit.acts(this);
+  }
+
+  /** The event loop does not turn any more; the watchdog thread does. */
+  hang(): void {
+    if (this.#isHung) return;
+    this.#isHung = true;
+    this.process.pause();
+  }
+
+  recover(): void {
+    if (!this.#isHung) return;
+    this.#isHung = false;
+    this.process.resume();
+    this.#world.audit.acts(this);
+  }
+
+  die(why: string): void {
+    if (!this.process.isAlive) return;
+    this.#world.trace?.(this.node.name, `the controller (${this.#phase}) ends: ${why}`);
+    this.process.kill();
+    this.#watchdog.kill();
+    this.node.controllerDied(this, why);
+  }
+
+  activate(term: Term, trustedUntilMs: number): void {
+    if (this.#guard !== null) return;
+    const { knobs } = this.#world;
+    const { ttlMs, marginMs } = knobs.timers;
+    this.#guard = new TenureGuard(
+      { term, trustedUntilNs: msToNs(trustedUntilMs) },
+      {
+        clock: this.node.host.clock,
+        trustMs: ttlMs - marginMs,
+        onSlept: () => {
+          this.#hasSlept = true;
+        },
+      },
+    );
+    this.#phase = 'activating';
+    this.#watch();
+    this.#committer = new SimCommitter({
+      process: this.process,
+      link: this.#link,
+      term,
+      whenMayAct: (run) => this.#whenMayAct(run),
+      actLagMs: () => this.#lag(),
+      onCommitted: () => undefined,
+      onDeposed: () => this.die('fenced off'),
+    });
+    this.#committer.load(() => this.#later(knobs.serveMs, () => this.#serve()));
+  }
+
+  extend(term: Term, trustedUntilMs: number): void {
+    const guard = this.#guard;
+    if (guard === null) return;
+    const before = guard.trustedUntilNs;
+    guard.extend({ term, trustedUntilNs: msToNs(trustedUntilMs) });
+    if (guard.trustedUntilNs === before) return;
+    if (this.#mayAct()) this.#hasSlept = false;
+    this.#world.audit.acts(this);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const run of waiting) this.#whenMayAct(run);
+  }
+
+  /** Answers what is under way, then ends. */
+  drain(graceMs: number): void {
+    if (this.#phase === 'serving') this.#phase = 'leaving';
+    this.#later(graceMs, () => this.die('its time to drain is over'));
+    this.#endWhenDrained();
+  }
+
+  /** A user asks for a run. */
+  request(): void {
+    this.process.take(() => {
+      if (this.#phase !== 'serving' || this.#committer === null || this.#committer.isAway) return;
+      if (!this.#mayAct()) return;
+      const run = userRun(this.#world.newId('r'), this.term ?? 0n, this.node.host.clock.wallMs());
+      this.#underWay += 1;
+      this.#committer.commit({ newRuns: [run], done: () => this.#answer(run) });
+    });
+  }
+
+  #warm(): void {
+    if (this.#guard !== null) return;
+    const deadlineMs = this.#nowMs() + WARM_LIMIT_MS;
+    let isOver = false;
+    const conclude = (isWell: boolean) => {
+      if (isOver || this.#guard !== null) return;
+      isOver = true;
+      this.#phase = isWell ? 'ready' : 'unready';
+      this.#say(
+        isWell
+          ? { kind: 'controller-ready' }
+          : { kind: 'controller-unready', problems: ['the database does not answer'] },
+      );
+      if (!isWell) this.#later(WARM_RETRY_MS, () => this.#warm());
+    };
+    const isSent = this.#link.request<null>(
+      (_server, reply) => reply(null),
+      () => conclude(this.#nowMs() <= deadlineMs),
+    );
+    this.#later(isSent ? WARM_LIMIT_MS : 1, () => conclude(false));
+  }
+
+  #serve(): void {
+    if (this.#phase !== 'activating') return;
+    this.#phase = 'serving';
+    const term = this.term ?? 0n;
+    this.#say({ kind: 'controller-serving', term });
+    this.#world.trace?.(this.node.name, `the controller serves term ${term}`);
+    this.#world.audit.acts(this);
+  }
+
+  #answer(run: RunRecord): void {
+    this.#underWay -= 1;
+    this.#endWhenDrained();
+    if (!this.#mayAct()) return;
+    this.#world.engine.after(this.#lag(), () => {
+      if (this.process.isRunning) this.#world.audit.answered(this, run);
+    });
+  }
+
+  #endWhenDrained(): void {
+    if (this.#phase !== 'leaving' || this.#underWay > 0) return;
+    // The last answers are on their way.
+    this.#later(this.#world.knobs.actLagMs + 1, () => this.die('it was asked to'));
+  }
+
+  #mayAct(): boolean {
+    return !this.#world.rules.controllerHasDeadline || this.#guard?.mayAct() === true;
+  }
+
+  #whenMayAct(run: () => void): void {
+    if (this.#mayAct()) run();
+    else this.#waiting.push(run);
+  }
+
+  /** Kills the process G after its deadline, unless that was moved. */
+  #watch(): void {
+    const guard = this.#guard;
+    if (guard === null || !this.#world.rules.controllerHasDeadline) return;
+    const endMs = Number(guard.trustedUntilNs) / 1e6 + this.#world.knobs.timers.killWithinMs;
+    if (this.#nowMs() >= endMs - 1e-3) return this.die('its tenure ran out');
+    this.#watchdog.timer(endMs, () => this.#watch());
+  }
+
+  #say(event: RoleEvent): void {
+    if (this.node.heartbeat === this.#heartbeat) this.node.hear(this, event);
+  }
+
+  /** Between a look at the tenure and the act that it allows, in milliseconds. */
+  #lag(): number {
+    const { dice, knobs } = this.#world;
+    return dice.chance(0.2) ? knobs.actLagMs * dice.next() : 0;
+  }
+
+  #later(ms: number, run: () => void): void {
+    this.process.timer(this.#nowMs() + ms, run);
+  }
+
+  #nowMs(): number {
+    return this.node.host.monotonicMs();
+  }
+}

@@ -1,0 +1,292 @@
+import type { Claim, Held } from '@understudy/heartbeat/lease/port';
+import { wakeAt } from '@understudy/heartbeat/role/pursue';
+import type {
+  RoleEffect,
+  RoleEvent,
+  RoleOptions,
+  RoleState,
+} from '@understudy/heartbeat/role/state';
+import { initialRole } from '@understudy/heartbeat/role/step';
+import { mayTestify } from '@understudy/heartbeat/role/view';
+import { unreachable } from '@understudy/shared/kernel/invariant';
+import { maxTerm, type Term } from '@understudy/shared/kernel/term';
+import { Process } from '../kernel/process.ts';
+import { Lane, StoreLink } from '../store/link.ts';
+import type { LeaseAnswer } from '../store/tables.ts';
+import type { World } from '../world.ts';
+import type { Node } from './node.ts';
+
+/** As `makePostgresLease` has it: a claim may have to evict writers first. */
+const CLAIM_LIMIT_MS = 2_300;
+const RETRY_TAKE_MS = 500;
+const SUSPENSION_LOOK_MS = 1_000;
+
+/** One life of a heartbeat: interprets the role machine over the simulated store, peers and controller. */
+export class SimHeartbeat {
+  readonly node: Node;
+  readonly incarnation: string;
+  readonly process: Process;
+  readonly options: RoleOptions;
+  readonly #world: World;
+  readonly #holding: Lane;
+  readonly #watching: Lane;
+  readonly #queue: RoleEvent[] = [];
+  #busy = false;
+  #wakeAt = Number.POSITIVE_INFINITY;
+  #clockOffsetMs = 0;
+  state: RoleState;
+  /** It has cleaned up after its predecessor, and its machine runs. */
+  isRunning = false;
+  /** Asked to stop. */
+  isStopping = false;
+  /** The highest term whose tenure ended here without the store knowing. */
+  tenureOver: Term | null = null;
+
+  constructor(world: World, node: Node, incarnation: string) {
+    this.#world = world;
+    this.node = node;
+    this.incarnation = incarnation;
+    this.process = new Process(node.host, `heartbeat ${node.name}`, world.scheduling);
+    const { network, server, knobs } = world;
+    const link = new StoreLink({ network, server, place: node.place, process: this.process });
+    this.#holding = new Lane(link, this.process);
+    this.#watching = new Lane(link, this.process);
+    this.options = { self: { node: node.name, incarnation }, ...knobs.role };
+    this.state = initialRole(this.nowMs());
+    this.process.timer(this.nowMs() + knobs.heartbeatStartMs, () => this.#takeNodeId());
+  }
+
+  nowMs(): number {
+    return this.node.host.monotonicMs();
+  }
+
+  /** As by SIGTERM. */
+  stop(): void {
+    this.process.take(() => {
+      this.isStopping = true;
+      if (this.isRunning) this.dispatch({ kind: 'stop' });
+      else this.#end();
+    });
+  }
+
+  /** Hands the machine an event; what it causes at once follows in order. */
+  dispatch(event: RoleEvent): void {
+    if (!this.isRunning || !this.process.isAlive) return;
+    this.#queue.push(event);
+    if (this.#busy) return;
+    this.#busy = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      this.#take(next);
+    }
+    this.#busy = false;
+    this.#planWake();
+  }
+
+  /** Gives this node's word for a tenure and all below, if it can. */
+  testify(held: Held): boolean {
+    if (!this.isRunning || !mayTestify(this.state, held, this.options)) return false;
+    if (this.#world.rules.testimonyBinds) this.dispatch({ kind: 'testified', term: held.term });
+    this.#world.trace?.(this.node.name, `gives its word for term ${held.term}`);
+    return true;
+  }
+
+  /** The wall clock jumped, or the monotonic clock stood still: the next look at both finds out. */
+  clocksDisagree(): void {
+    const phase = this.#world.dice.between(0, SUSPENSION_LOOK_MS);
+    this.process.timer(this.nowMs() + phase, () => this.#lookAtClocks());
+  }
+
+  /** What the store answered: it may have waited out a suspension of this host. */
+  #answered(event: RoleEvent): void {
+    if (!this.isRunning) return;
+    this.#lookAtClocks();
+    this.dispatch(event);
+  }
+
+  #lookAtClocks(): void {
+    const offsetMs = this.#offsetMs();
+    const isOff = Math.abs(offsetMs - this.#clockOffsetMs) > this.options.marginMs;
+    this.#clockOffsetMs = offsetMs;
+    if (isOff) this.dispatch({ kind: 'suspended' });
+  }
+
+  #offsetMs(): number {
+    const { clock } = this.node.host;
+    return clock.wallMs() - clock.monotonicMs();
+  }
+
+  #takeNodeId(): void {
+    const { name } = this.node;
+    this.#watching.call<{ had: string | null }>({
+      limitMs: this.options.callTimeoutMs,
+      execute: (server, _statement, reply) =>
+        server.take(name, this.incarnation, (had) => reply({ had })),
+      done: (answer) => {
+        if (this.isStopping) return;
+        if (answer !== null) return this.#begin(answer.had);
+        this.process.timer(this.nowMs() + RETRY_TAKE_MS, () => this.#takeNodeId());
+      },
+    });
+  }
+
+  #begin(had: string | null): void {
+    const { node } = this;
+    const predecessor = had !== null && node.livedInThisBoot(had) ? had : null;
+    const live = () => {
+      this.isRunning = true;
+      this.#clockOffsetMs = this.#offsetMs();
+      this.state = initialRole(this.nowMs(), predecessor);
+      this.#world.trace?.(
+        node.name,
+        `runs as ${this.incarnation}, after ${predecessor ?? 'nobody'}`,
+      );
+      this.dispatch({ kind: 'tick' });
+      node.peers.begin(this);
+    };
+    if (!this.#world.rules.startEndsPredecessor) return live();
+    node.endControllers(() => this.process.take(live));
+  }
+
+  #take(event: RoleEvent): void {
+    const before = this.state.phase.name;
+    const { state, effects } = this.#world.rules.step(
+      this.state,
+      event,
+      this.nowMs(),
+      this.options,
+    );
+    this.state = state;
+    const after = state.phase.name;
+    if (before !== after) {
+      this.#world.trace?.(this.node.name, `${before} -> ${after} by ${event.kind}`);
+      this.#world.counters.phases[after] += 1;
+    }
+    for (const effect of effects) this.#execute(effect);
+    if (before !== after) this.#world.onPhase(this.node);
+  }
+
+  #planWake(): void {
+    const at = wakeAt(this.state, this.nowMs(), this.options);
+    if (at >= this.#wakeAt) return;
+    this.#wakeAt = at;
+    const dueMs = Math.max(this.nowMs() + 1, at);
+    this.process.timer(dueMs, () => {
+      if (this.#wakeAt !== at) return;
+      this.#wakeAt = Number.POSITIVE_INFINITY;
+      const wanted = wakeAt(this.state, this.nowMs(), this.options);
+      if (wanted <= this.nowMs()) this.dispatch({ kind: 'tick' });
+      else this.#planWake();
+    });
+  }
+
+  #execute(effect: RoleEffect): void {
+    const { node } = this;
+    switch (effect.kind) {
+      case 'read-lease':
+        return this.#read();
+      case 'claim':
+        return this.#claim(effect.claim);
+      case 'renew':
+        return this.#renew(effect.held);
+      case 'release':
+      case 'break':
+        return this.#giveBack(effect.held);
+      case 'ask-testimony':
+        return node.peers.askTestimony(effect.held);
+      case 'tell-peers-tenure-over':
+        this.tenureOver = maxTerm(this.tenureOver ?? 0n, effect.term);
+        return node.peers.exchangeNow();
+      case 'start-controller':
+        return node.startController();
+      case 'activate-controller':
+        return node.tellController((controller) =>
+          controller.activate(effect.term, effect.trustedUntil),
+        );
+      case 'extend-tenure':
+        return node.tellController((controller) =>
+          controller.extend(effect.term, effect.trustedUntil),
+        );
+      case 'drain-controller':
+        return node.tellController((controller) => controller.drain(effect.graceMs));
+      case 'kill-controller':
+        return node.killController();
+      case 'tell':
+        return;
+      case 'finish':
+        return this.#finish();
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  #read(): void {
+    this.#watching.call<LeaseAnswer>({
+      limitMs: this.options.callTimeoutMs,
+      execute: (server, _statement, reply) => server.read(reply),
+      done: (answer) =>
+        this.#answered(
+          answer === null
+            ? { kind: 'read-failed', error: 'no answer' }
+            : { kind: 'lease-read', row: answer.row },
+        ),
+    });
+  }
+
+  #claim(claim: Claim): void {
+    const sentAt = this.nowMs();
+    const { claims } = this.#world.counters;
+    claims[claim.basis] = (claims[claim.basis] ?? 0) + 1;
+    this.#world.trace?.(this.node.name, `claims: ${claim.evidence}`);
+    this.#holding.call<LeaseAnswer>({
+      limitMs: CLAIM_LIMIT_MS,
+      execute: (server, statement, reply) => server.claim(claim, statement, reply),
+      done: (answer) => {
+        if (answer === null) return this.#answered({ kind: 'claim-failed', error: 'no answer' });
+        const { row, why } = answer;
+        if (answer.outcome === 'granted') this.#answered({ kind: 'claim-granted', sentAt, row });
+        else this.#answered({ kind: 'claim-refused', row, why });
+      },
+    });
+  }
+
+  #renew(held: Held): void {
+    const { term } = held;
+    const sentAt = this.nowMs();
+    this.#holding.call<LeaseAnswer>({
+      limitMs: this.options.callTimeoutMs,
+      execute: (server, statement, reply) => server.renew(held, statement, reply),
+      done: (answer) => {
+        if (answer === null) {
+          return this.#answered({ kind: 'renew-failed', term, error: 'no answer' });
+        }
+        const { row } = answer;
+        if (answer.outcome === 'granted') this.#answered({ kind: 'renew-granted', sentAt, row });
+        else this.#answered({ kind: 'renew-refused', term, row });
+      },
+    });
+  }
+
+  #giveBack(held: Held): void {
+    const { term } = held;
+    this.#holding.call<LeaseAnswer>({
+      limitMs: this.options.callTimeoutMs,
+      execute: (server, statement, reply) => server.release(held, statement, reply),
+      done: (answer) =>
+        this.#answered(
+          answer === null
+            ? { kind: 'give-back-failed', term, error: 'no answer' }
+            : { kind: 'given-back', term, row: answer.row },
+        ),
+    });
+  }
+
+  /** What the peers were just told, they may still want our word for. */
+  #finish(): void {
+    if (this.tenureOver === null) return this.#end();
+    this.process.timer(this.nowMs() + 2 * this.options.callTimeoutMs, () => this.#end());
+  }
+
+  #end(): void {
+    this.node.heartbeatEnded(this);
+  }
+}

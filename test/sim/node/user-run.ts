@@ -1,0 +1,40 @@
+import type { RunRecord, RunSpec } from '@understudy/controller/dispatch/run';
+import type { Term } from '@understudy/shared/kernel/term';
+
+const spec: RunSpec = {
+  command: ['work'],
+  env: {},
+  selector: {},
+  delivery: 'at-most-once',
+  retries: { limit: 0, delayMs: 1_000, backoff: 2 },
+  timeoutMs: null,
+  priority: 0,
+  serial: false,
+  instant: null,
+};
+const again: RunSpec = { ...spec, delivery: 'at-least-once' };
+
+/** A run that a user asks for: every other one may be tried again. */
+export function userRun(id: string, term: Term, now: number): RunRecord {
+  const isAgain = Number(id.slice(1)) % 2 === 1;
+  return {
+    id,
+    job: 'job',
+    state: 'queued',
+    scheduledFor: null,
+    createdAt: now,
+    startedAt: null,
+    finishedAt: null,
+    exitCode: null,
+    reason: null,
+    agent: null,
+    parameters: {},
+    spec: isAgain ? again : spec,
+    idempotencyKey: null,
+    retryOf: null,
+    notBefore: null,
+    cancelReason: null,
+    term,
+    attempts: [],
+  };
+}

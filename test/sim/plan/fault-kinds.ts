@@ -1,0 +1,38 @@
+/** Faults that strike one node, with its processes, its clocks and its links. */
+export const nodeFaults = [
+  'pause-heartbeat',
+  'pause-controller',
+  'freeze-host',
+  'vm-pause',
+  'hang-controller',
+  'crash-controller',
+  'crash-heartbeat',
+  'power-loss',
+  'stop-heartbeat',
+  'wall-clock-jump',
+  'cut-store',
+  'cut-store-requests',
+  'cut-store-answers',
+  'reject-store',
+  'slow-store',
+  'cut-peers',
+  'cut-peers-one-way',
+  'reject-peers',
+  'isolate',
+] as const;
+
+/** Faults of the store, which strike all nodes. They are counted by the phase of the node that leads. */
+export const storeFaults = [
+  'store-disk-stall',
+  'store-freeze',
+  'store-crash',
+  'store-clock-jump',
+  'store-fail-over',
+  'store-unreachable',
+] as const;
+
+export const faultKinds = [...nodeFaults, ...storeFaults] as const;
+
+export type NodeFault = (typeof nodeFaults)[number];
+export type StoreFault = (typeof storeFaults)[number];
+export type FaultKind = NodeFault | StoreFault;

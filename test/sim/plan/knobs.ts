@@ -1,0 +1,145 @@
+import type { RoleOptions } from '@understudy/heartbeat/role/state';
+import { deriveTimers, type Timers } from '@understudy/shared/kernel/timers';
+import type { Dice } from '../kernel/dice.ts';
+import type { HostClocks } from '../kernel/host.ts';
+import type { NetworkKnobs } from '../kernel/network.ts';
+import { type FaultKind, faultKinds } from './fault-kinds.ts';
+
+/** Everything that one seed decides before its history begins. */
+export interface Knobs {
+  readonly seed: number;
+  /** The ids of the nodes; two hosts may have the same one by mistake. */
+  readonly nodes: readonly string[];
+  readonly targetMs: number;
+  readonly timers: Timers;
+  readonly role: Omit<RoleOptions, 'self'>;
+  /** So long do faults strike; then everything is healed. */
+  readonly troubledMs: number;
+  readonly hosts: readonly HostClocks[];
+  readonly store: { readonly rate: number; readonly clockMs: number };
+  readonly network: NetworkKnobs;
+  /** How late a timer may run. */
+  readonly lagMs: number;
+  /** The longest time between a look at the tenure and the act. */
+  readonly actLagMs: number;
+  /** The longest time that killing a controller takes. */
+  readonly killMs: number;
+  /** The longest time until the kernel ends a controller whose heartbeat ended. */
+  readonly tieMs: number;
+  readonly heartbeatStartMs: number;
+  readonly controllerStartMs: number;
+  readonly serveMs: number;
+  readonly requestEveryMs: number;
+  readonly health: {
+    readonly everyMs: number;
+    readonly timeoutMs: number;
+    readonly failures: number;
+  };
+  readonly faults: {
+    /** One fault in so many milliseconds, on average. */
+    readonly everyMs: number;
+    /** Those that this history knows, each with its weight. */
+    readonly kinds: readonly (readonly [kind: FaultKind, weight: number])[];
+    /** How often a change of phase is met by a fault at once. */
+    readonly ambush: number;
+    /** How often a fault strikes the node that leads. */
+    readonly onLeader: number;
+    readonly longestMs: number;
+  };
+}
+
+/** A week from the beginning of 2030. */
+const STORE_CLOCK_MS = 1_893_456_000_000;
+
+/** Draws the knobs of a seed. `dice` goes on to decide the history itself. */
+export function drawKnobs(seed: number, dice: Dice): Knobs {
+  const timers = drawTimers(dice);
+  const { targetMs } = timers;
+  const lagMs = dice.chance(0.5) ? 1 : dice.scale(1, 20);
+  const baseMs = dice.scale(0.1, 5);
+  const isRough = dice.chance(0.4);
+  return {
+    seed,
+    nodes: drawNodes(dice),
+    targetMs,
+    timers: timers.timers,
+    role: roleOptions(timers.timers, dice.chance(0.1) ? 'cold' : 'warm'),
+    troubledMs: dice.between(30_000, 60_000),
+    hosts: Array.from({ length: 8 }, () => drawClocks(timers.timers, dice)),
+    store: { rate: drawRate(timers.timers, dice), clockMs: STORE_CLOCK_MS },
+    network: {
+      baseMs,
+      jitterMs: baseMs * dice.between(0, 2),
+      tailChance: isRough ? dice.scale(0.001, 0.05) : 0,
+      tailMs: dice.scale(10, 3_000),
+      lossChance: isRough && dice.chance(0.5) ? dice.scale(0.001, 0.05) : 0,
+      lateChance: dice.between(0, 0.6),
+    },
+    lagMs,
+    actLagMs: dice.chance(0.5) ? 1 : dice.between(1, 45),
+    killMs: dice.chance(0.7) ? 5 : timers.timers.killWithinMs * 0.9,
+    tieMs: dice.chance(0.7) ? 1 : timers.timers.killWithinMs * 0.9,
+    heartbeatStartMs: dice.scale(50, 1_000),
+    controllerStartMs: dice.scale(30, 1_000),
+    serveMs: dice.scale(2, timers.timers.activateWithinMs / 2),
+    requestEveryMs: dice.scale(150, 1_500),
+    health: { everyMs: 250, timeoutMs: 500, failures: 3 },
+    faults: drawFaults(timers.timers, dice),
+  };
+}
+
+function drawNodes(dice: Dice): readonly string[] {
+  if (dice.chance(0.03)) return ['a', 'b', 'a'];
+  return dice.chance(0.15) ? ['a', 'b', 'c'] : ['a', 'b'];
+}
+
+function drawTimers(dice: Dice): { targetMs: number; timers: Timers } {
+  const targetMs = Math.round(dice.chance(0.3) ? 2_000 : dice.scale(1_000, 12_000));
+  const derived = deriveTimers(targetMs);
+  if (derived.kind === 'safe') return { targetMs, timers: derived.timers };
+  return { targetMs: 2_000, timers: deriveTimers(2_000).timers };
+}
+
+/** As the heartbeat makes them from its configuration. */
+function roleOptions(timers: Timers, standby: 'warm' | 'cold'): Omit<RoleOptions, 'self'> {
+  return {
+    ttlMs: timers.ttlMs,
+    renewEveryMs: timers.renewEveryMs,
+    callTimeoutMs: timers.callTimeoutMs,
+    marginMs: timers.marginMs,
+    pollEveryMs: timers.pollEveryMs,
+    clockRateBound: timers.clockRateBound,
+    serveWithinMs: Math.max(5_000, 4 * timers.activateWithinMs),
+    drainMs: 5_000,
+    standby,
+  };
+}
+
+function drawClocks(timers: Timers, dice: Dice): HostClocks {
+  return {
+    rate: drawRate(timers, dice),
+    monotonicMs: dice.scale(1_000, 1e7),
+    wallMs: STORE_CLOCK_MS + dice.between(-1e7, 1e7),
+  };
+}
+
+/** Any two clocks differ by less than rho; the ends are likelier than the middle. */
+function drawRate({ clockRateBound }: Timers, dice: Dice): number {
+  const reach = Math.sqrt(1 + clockRateBound);
+  if (dice.chance(0.3)) return dice.chance(0.5) ? reach : 1 / reach;
+  return dice.between(1 / reach, reach);
+}
+
+function drawFaults(timers: Timers, dice: Dice): Knobs['faults'] {
+  // Each history knows a part of the faults only, so that some meet often.
+  const share = dice.pick([0.15, 0.3, 0.6]);
+  const drawn = faultKinds.filter(() => dice.chance(share));
+  const kinds = drawn.length > 0 ? drawn : [dice.pick(faultKinds)];
+  return {
+    everyMs: dice.scale(700, 12_000),
+    kinds: kinds.map((kind) => [kind, dice.scale(0.2, 2)] as const),
+    ambush: dice.chance(0.4) ? dice.between(0.02, 0.4) : 0,
+    onLeader: dice.between(0.3, 0.9),
+    longestMs: dice.chance(0.3) ? timers.ttlMs : 4 * timers.ttlMs,
+  };
+}

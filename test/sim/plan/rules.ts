@@ -1,0 +1,40 @@
+import type { RoleEvent, RoleOptions, RoleState, Step } from '@understudy/heartbeat/role/state';
+import { stepRole } from '@understudy/heartbeat/role/step';
+import type { FenceRules } from '../store/server.ts';
+import { type StoreRules, storeRules } from '../store/tables.ts';
+
+export type StepRole = (
+  state: RoleState,
+  event: RoleEvent,
+  now: number,
+  options: RoleOptions,
+) => Step;
+
+/** The rules of the pair as the simulated surroundings of the real machines keep them. A mutant breaks one. */
+export interface Rules {
+  readonly store: StoreRules & FenceRules;
+  readonly step: StepRole;
+  /** The controller holds itself to the deadline of its tenure. */
+  readonly controllerHasDeadline: boolean;
+  /** A heartbeat that starts ends what its predecessor left behind. */
+  readonly startEndsPredecessor: boolean;
+  /** The kernel ends a controller with its heartbeat. */
+  readonly isTied: boolean;
+  /** Whoever gives its word is bound by it. */
+  readonly testimonyBinds: boolean;
+  /** A refused connection proves nothing. */
+  readonly refusalIsNoProof: boolean;
+  /** Each life of a heartbeat has an id of its own. */
+  readonly hasIncarnations: boolean;
+}
+
+export const soundRules: Rules = {
+  store: { ...storeRules, isFenced: true, isLocked: true },
+  step: stepRole,
+  controllerHasDeadline: true,
+  startEndsPredecessor: true,
+  isTied: true,
+  testimonyBinds: true,
+  refusalIsNoProof: true,
+  hasIncarnations: true,
+};
