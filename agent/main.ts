@@ -90,8 +90,8 @@ class AgentLife {
       clock: systemClock,
       random: Math.random,
       log: this.#log,
-      ask: (beyond, signal) =>
-        askControllers({ controllers, token, timeoutMs: retry.timeoutMs, beyond, signal }),
+      ask: ({ beyond, next }, signal) =>
+        askControllers({ controllers, token, timeoutMs: retry.timeoutMs, beyond, next, signal }),
       follow: (target) => this.#worker.follow(target),
       giveUp: (search) => void this.#giveUp(search),
     });
@@ -128,7 +128,7 @@ class AgentLife {
   #events(): WorkerEvents {
     return {
       onJoined: (term) => this.#follower.joined(term),
-      onLost: (reason, leaving) => this.#follower.lost(reason, leaving),
+      onLost: (loss) => this.#follower.lost(loss),
       onHeard: (term) => this.#follower.heard(term),
       onUnfit: (message, exitCode) => {
         this.#log.error(message);

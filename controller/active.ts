@@ -11,6 +11,7 @@ import { Committer } from './store/committer.ts';
 import { DeposedError, type WriterLane } from './store/lane.ts';
 import { loadOpenWork, type OpenWork } from './store/load.ts';
 import type { Reader } from './store/reader.ts';
+import { SwitchOver } from './switch-over.ts';
 import type { TenureGuard } from './tenure/guard.ts';
 import { AgentService } from './work/agents.ts';
 import type { TenureContext } from './work/context.ts';
@@ -40,6 +41,7 @@ export interface Active {
   problems(): readonly string[];
   /** A read failed: nothing is admitted until a write has succeeded. */
   storeSuspected(): void;
+  readonly switchOver: Pick<SwitchOver, 'hold' | 'resume' | 'forward'>;
   /** Closes the port, sends the workers away, answers what is under way, commits what is decided. */
   drain(graceMs: number): Promise<void>;
   /** Closes the port and every connection at once. */
@@ -105,6 +107,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     problems,
     token: config.token,
     isClosing: server.closing,
+    gate: server.gate,
   });
   await server.open(app.callback());
   agents.load(work.agents);
@@ -113,15 +116,20 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   const event = { at: since, kind: 'tenure-begun', subject: node, message, facts: {} } as const;
   void state.apply({ events: [event] });
   dispatcher.kick();
+  const switchOver = new SwitchOver({
+    ...{ node, guard, server, scheduler, dispatcher, committer, agents, failpoints },
+  });
 
   return {
     problems,
     storeSuspected: () => committer.suspect(),
+    switchOver,
     drain: async (graceMs) => {
+      switchOver.end();
       scheduler.stop();
       dispatcher.stop();
       const closed = server.close(graceMs);
-      agents.leave();
+      agents.leave(null);
       await closed;
       await Promise.race([committer.whenIdle(), pause(graceMs)]);
     },

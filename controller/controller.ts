@@ -1,10 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type {
   FromController,
   Tenure,
   toControllerSchema,
 } from '@understudy/shared/protocol/tenure';
-import { type Clock, nsToMs } from '@understudy/shared/runtime/clock';
+import { type Clock, msToNs, nsToMs } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import { exitCodes, messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
@@ -31,6 +32,10 @@ type ToControllerParsed = z.infer<typeof toControllerSchema>;
 const WARM_CHECK_EVERY_MS = 10_000;
 const WARM_RETRY_MS = 500;
 const WARM_CHECK_LIMIT_MS = 2_000;
+/** Held for so long without a word, it ends: nobody may be served by halves for ever. */
+const HELD_LIMIT_MS = 10_000;
+/** So long before its end a forwarder takes nothing new. */
+const FORWARD_END_MS = 250;
 
 /** The controller: warm and waiting, then active for one tenure, then over. */
 export class Controller {
@@ -43,6 +48,8 @@ export class Controller {
   #notReadyBecause: string | null = null;
   #guard: TenureGuard | null = null;
   #active: Active | null = null;
+  #heldLimit: NodeJS.Timeout | undefined;
+  #isForwarding = false;
 
   constructor(options: ControllerOptions) {
     const { config } = options;
@@ -76,6 +83,12 @@ export class Controller {
         return this.#answerProbe(said.seq);
       case 'deactivate':
         return void this.#deactivate(said.graceMs);
+      case 'hold':
+        return void this.#hold(said.forMs);
+      case 'resume':
+        return this.#resume();
+      case 'forward':
+        return void this.#forward(said.to, said.forMs);
       case 'configure':
         return;
     }
@@ -141,7 +154,7 @@ export class Controller {
   /** Each renewal is an occasion to look at the clocks as well; so is each act, by the guard itself. */
   #extend(tenure: Tenure): void {
     const guard = this.#guard;
-    if (guard === null) return;
+    if (guard === null || this.#isForwarding) return;
     guard.checkClocks();
     guard.extend(tenure);
     this.#watchdog.set(guard.trustedUntilNs);
@@ -149,6 +162,7 @@ export class Controller {
 
   /** Past the deadline this process answers nobody and ends; the watchdog does it if this can't. */
   #watchTenure(guard: TenureGuard): void {
+    if (this.#isForwarding) return;
     if (guard.isOver) {
       this.#active?.cutOff();
       this.#options.end(exitCodes.failed, 'the tenure ran out');
@@ -159,9 +173,59 @@ export class Controller {
   }
 
   #answerProbe(seq: number): void {
-    const problems = [...(this.#active?.problems() ?? [])];
+    // What forwards has no work of its own that could be in trouble.
+    const problems = this.#isForwarding ? [] : [...(this.#active?.problems() ?? [])];
     const healthy = problems.length === 0;
     this.#options.tell({ type: 'probed', seq, healthy, problems });
+  }
+
+  async #hold(forMs: number): Promise<void> {
+    const { tell, log, end } = this.#options;
+    const active = this.#active;
+    if (active === null || this.#isForwarding) {
+      return tell({ type: 'holdFailed', reason: 'it does not serve' });
+    }
+    const startedAt = performance.now();
+    const held = await active.switchOver.hold(forMs);
+    const tookMs = Math.round(performance.now() - startedAt);
+    switch (held.type) {
+      case 'held':
+        clearTimeout(this.#heldLimit);
+        this.#heldLimit = setTimeout(
+          () => end(exitCodes.failed, 'it was held and not told what to do'),
+          HELD_LIMIT_MS,
+        );
+        tell({ type: 'held' });
+        this.#failpoints.pass('after-held');
+        log.info('holds: nothing is under way', { tookMs });
+        return;
+      case 'failed':
+        log.warn('could not hold: goes on', { reason: held.reason, tookMs });
+        return tell({ type: 'holdFailed', reason: held.reason });
+      case 'called-off':
+        return log.info('the hold was called off');
+    }
+  }
+
+  #resume(): void {
+    clearTimeout(this.#heldLimit);
+    this.#active?.switchOver.resume();
+  }
+
+  /** From now on it acts for no term; its end is no longer that of its tenure. */
+  async #forward(to: string, forMs: number): Promise<void> {
+    const { clock, log, end } = this.#options;
+    const active = this.#active;
+    if (active === null) return end(exitCodes.failed, 'it has nothing to forward');
+    if (this.#isForwarding) return;
+    this.#isForwarding = true;
+    clearTimeout(this.#heldLimit);
+    this.#watchdog.set(clock.monotonicNs() + msToNs(forMs));
+    active.switchOver.forward(to);
+    log.info('forwards', { to, forMs });
+    await pause(Math.max(0, forMs - FORWARD_END_MS));
+    await active.drain(FORWARD_END_MS / 2);
+    end(exitCodes.ok, 'has forwarded for long enough');
   }
 
   async #deactivate(graceMs: number): Promise<void> {

@@ -1,16 +1,27 @@
 /**
  * Named places at which a test makes this process fail. `UNDERSTUDY_FAILPOINTS` lists them, separated by
- * commas. `after-commit-before-reply`, `after-intent-before-order`, `after-accept-before-record` kill the
- * process with SIGKILL there. `block-loop-on:SIGUSR2` blocks the event loop for good at that signal, and
+ * commas. At one of `places` the process is killed with SIGKILL. `block-loop-on:SIGUSR2` blocks the event loop for good at that signal, and
  * `stop-scheduler-on:SIGUSR1` keeps the scheduler from ticking. `NAME=FILE` fails only while the file
  * exists, and removes it first, so that the next process does not fail again.
  */
 import { rmSync } from 'node:fs';
 
 const places = [
+  // A request for a run: it is committed, and not answered.
   'after-commit-before-reply',
+  // Dispatch: the attempt is decided; it is committed; its order was sent.
+  'before-intent-commit',
   'after-intent-before-order',
+  'after-order-sent',
+  // Reports: the batch has come; what it says is decided; it is committed, and not acknowledged.
   'after-accept-before-record',
+  'before-report-commit',
+  'after-report-commit',
+  // Switch-over: asked to hold; requests are parked; nothing is under way any more; a request is sent on.
+  'before-hold',
+  'after-hold',
+  'after-held',
+  'during-forward',
 ] as const;
 export type Failpoint = (typeof places)[number];
 

@@ -33,27 +33,34 @@ export type FollowState = { readonly highest: Term; readonly last: Target | null
   | { readonly phase: 'gave-up'; readonly search: Search }
 );
 
+/** How a controller was lost, or did not take us in. */
+export interface Loss {
+  readonly reason: string;
+  /** The controller itself sent us away. */
+  readonly leaving: boolean;
+  /** The address of the one that it sent us to. */
+  readonly next?: string | null;
+  /** It is the active one and can't take us in for the moment: that is no round without a controller. */
+  readonly patient?: boolean;
+}
+
 export type FollowEvent =
   /** A round is over. `jitter` in [0, 1). */
   | { readonly type: 'answered'; readonly answers: readonly Answer[]; readonly jitter: number }
   | { readonly type: 'woken' }
   /** The worker is registered and holds its order stream. */
   | { readonly type: 'joined'; readonly term: Term }
-  /** Joining failed, or the stream is lost. `leaving`: the controller itself sent us away. */
-  | {
-      readonly type: 'lost';
-      readonly reason: string;
-      readonly leaving: boolean;
-      readonly jitter: number;
-    }
+  /** Joining failed, or the stream is lost. */
+  | ({ readonly type: 'lost'; readonly jitter: number } & Loss)
   | { readonly type: 'heard'; readonly term: Term };
 
 export type FollowEffect =
   /**
    * Ask all controllers once. With `beyond`, again and again within the round until one serves a higher
-   * term than that: the controller of that term has announced that the next one is near.
+   * term than that: the controller of that term has announced that the next one is near, and perhaps
+   * where it is.
    */
-  | { readonly type: 'ask'; readonly beyond: Term | null }
+  | { readonly type: 'ask'; readonly beyond: Term | null; readonly next: string | null }
   | { readonly type: 'wake'; readonly atMs: number }
   | { readonly type: 'follow'; readonly target: Target }
   | { readonly type: 'give-up'; readonly search: Search }
@@ -81,7 +88,7 @@ export function beginFollow(highest: Term, now: number): FollowStep {
   const search = { sinceMs: now, reason: 'just started', rounds: 1, roundAtMs: now, found: '' };
   return {
     state: { phase: 'asking', highest, last: null, search },
-    effects: [{ type: 'ask', beyond: null }],
+    effects: [{ type: 'ask', beyond: null, next: null }],
   };
 }
 
@@ -132,7 +139,7 @@ function woken(state: FollowState, now: number): FollowStep {
   const search = { ...state.search, rounds: state.search.rounds + 1, roundAtMs: now };
   return {
     state: { phase: 'asking', highest: state.highest, last: state.last, search },
-    effects: [{ type: 'ask', beyond: null }],
+    effects: [{ type: 'ask', beyond: null, next: null }],
   };
 }
 
@@ -156,7 +163,11 @@ function lost(
   options: FollowOptions,
 ): FollowStep {
   if (state.phase === 'joining') {
-    return roundFailed(state, `${state.target.url}: ${event.reason}`, event.jitter, options);
+    const found = `${state.target.url}: ${event.reason}`;
+    if (event.patient !== true) return roundFailed(state, found, event.jitter, options);
+    const { search } = state;
+    const uncounted = { ...state, search: { ...search, rounds: search.rounds - 1 } };
+    return roundFailed(uncounted, found, event.jitter, options);
   }
   if (state.phase !== 'following') return unchanged(state);
   const { highest, last, target, joinedAtMs } = state;
@@ -167,7 +178,7 @@ function lost(
   if (calm || event.leaving) {
     return {
       state: { phase: 'asking', highest, last, search },
-      effects: [tell, { type: 'ask', beyond: event.leaving ? target.term : null }],
+      effects: [tell, askAfter(event, target)],
     };
   }
   const wakeAtMs = nextRoundAt(joinedAtMs, event.jitter, options);
@@ -175,6 +186,10 @@ function lost(
     state: { phase: 'waiting', highest, last, search: { ...search, rounds: 0 }, wakeAtMs },
     effects: [tell, { type: 'wake', atMs: wakeAtMs }],
   };
+}
+
+function askAfter({ leaving, next = null }: Loss, target: Target): FollowEffect {
+  return { type: 'ask', beyond: leaving ? target.term : null, next: leaving ? next : null };
 }
 
 function roundFailed(

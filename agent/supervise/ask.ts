@@ -10,6 +10,8 @@ export interface AskOptions {
   readonly timeoutMs: number;
   /** Ask again and again until the time is over or a higher term than this is served. */
   readonly beyond: Term | null;
+  /** Where that one is expected; it need not be among the controllers. */
+  readonly next: string | null;
   readonly signal: AbortSignal;
 }
 
@@ -18,6 +20,8 @@ const othersMs = 100;
 
 /** Between two questions to a controller that is expected any moment. */
 const insistEveryMs = 25;
+/** The same, of a controller that was named to us: it opens its port in this moment. */
+const insistOnNextEveryMs = 5;
 
 /**
  * Asks all controllers at once whether they may serve. Answers come back when all are in; when one is
@@ -27,7 +31,9 @@ const insistEveryMs = 25;
 export async function askControllers(options: AskOptions): Promise<Answer[]> {
   const enough = new AbortController();
   const signal = AbortSignal.any([options.signal, enough.signal]);
-  const asked = options.controllers.map(async (url) => {
+  const { controllers, next } = options;
+  const all = next === null || controllers.includes(next) ? controllers : [next, ...controllers];
+  const asked = all.map(async (url) => {
     if (options.beyond === null) {
       const answer = await askOnce(url, { ...options, signal });
       if (answer.type === 'ready') setTimeout(() => enough.abort(), othersMs).unref();
@@ -46,7 +52,7 @@ async function askInsistently(url: string, beyond: Term, options: AskOptions): P
   for (;;) {
     const answer = await askOnce(url, options);
     if (isBeyond(answer, beyond) || deadline.aborted || options.signal.aborted) return answer;
-    await pause(insistEveryMs);
+    await pause(url === options.next ? insistOnNextEveryMs : insistEveryMs);
   }
 }
 
@@ -57,7 +63,7 @@ function isBeyond(answer: Answer, beyond: Term): boolean {
 /** Asks one controller. */
 export async function askOnce(
   url: string,
-  options: Omit<AskOptions, 'controllers' | 'beyond'>,
+  options: Omit<AskOptions, 'controllers' | 'beyond' | 'next'>,
 ): Promise<Answer> {
   // A time limit of axios does not cover the connection; this one covers all of it.
   const deadline = AbortSignal.timeout(options.timeoutMs);

@@ -110,7 +110,7 @@ export class BuiltInWorker implements WorkerPort {
         return;
       case 'lost':
         this.#target = null;
-        events.onLost(message.reason, message.leaving);
+        events.onLost(message.loss);
         return;
       case 'well':
         this.#owed = 0;
@@ -156,7 +156,7 @@ export class BuiltInWorker implements WorkerPort {
     this.#restart = setTimeout(() => this.start(), afterMs);
     if (this.#target === null) return;
     this.#target = null;
-    events.onLost(`the worker ended (${how})`, false);
+    events.onLost({ reason: `the worker ended (${how})`, leaving: false });
   }
 
   #send(message: ToWorker): void {

@@ -10,6 +10,7 @@ import {
   type FollowOptions,
   type FollowState,
   type FollowStep,
+  type Loss,
   type News,
   type Search,
   stepFollow,
@@ -20,7 +21,10 @@ export interface FollowerOptions extends FollowOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  readonly ask: (beyond: Term | null, signal: AbortSignal) => Promise<Answer[]>;
+  readonly ask: (
+    about: { readonly beyond: Term | null; readonly next: string | null },
+    signal: AbortSignal,
+  ) => Promise<Answer[]>;
   readonly follow: (target: Target) => void;
   readonly giveUp: (search: Search) => void;
 }
@@ -51,8 +55,8 @@ export class Follower {
     this.#step({ type: 'joined', term });
   }
 
-  lost(reason: string, leaving: boolean): void {
-    this.#step({ type: 'lost', reason, leaving, jitter: this.#options.random() });
+  lost(loss: Loss): void {
+    this.#step({ type: 'lost', ...loss, jitter: this.#options.random() });
   }
 
   heard(term: Term): void {
@@ -74,7 +78,7 @@ export class Follower {
     const { clock, follow, giveUp } = this.#options;
     switch (effect.type) {
       case 'ask':
-        void this.#ask(effect.beyond);
+        void this.#ask(effect);
         return;
       case 'wake': {
         const waitMs = Math.max(0, Math.ceil(effect.atMs - clock.monotonicMs()));
@@ -104,8 +108,8 @@ export class Follower {
     }
   }
 
-  async #ask(beyond: Term | null): Promise<void> {
-    const answers = await this.#options.ask(beyond, this.#closed.signal);
+  async #ask(about: Extract<FollowEffect, { type: 'ask' }>): Promise<void> {
+    const answers = await this.#options.ask(about, this.#closed.signal);
     this.#step({ type: 'answered', answers, jitter: this.#options.random() });
   }
 }

@@ -1,5 +1,6 @@
 import type { Term } from '@understudy/shared/kernel/term';
 import type { Target } from '../follow/choose.ts';
+import type { Loss } from '../follow/follow.ts';
 
 /** What the agent's heartbeat needs of a worker, be it the built-in one or a wrapped program. */
 export interface WorkerPort {
@@ -16,7 +17,7 @@ export interface WorkerPort {
 
 export interface WorkerEvents {
   onJoined(term: Term): void;
-  onLost(reason: string, leaving: boolean): void;
+  onLost(loss: Loss): void;
   onHeard(term: Term): void;
   /** The worker can never work here: the agent ends with this code. */
   onUnfit(message: string, exitCode: number): void;

@@ -57,7 +57,7 @@ export class WrappedWorker implements WorkerPort {
   follow(target: Target): void {
     this.#changes = this.#changes
       .then(() => this.#change(target))
-      .catch((error) => this.#options.events.onLost(messageOf(error), false));
+      .catch((error) => this.#options.events.onLost({ reason: messageOf(error), leaving: false }));
   }
 
   finish(): Promise<void> {
@@ -149,7 +149,7 @@ export class WrappedWorker implements WorkerPort {
     this.#watched = false;
     const reason =
       answer.type === 'ready' ? `it serves term ${answer.target.term} now` : answer.reason;
-    this.#options.events.onLost(reason, false);
+    this.#options.events.onLost({ reason, leaving: false });
   }
 
   #close(): void {

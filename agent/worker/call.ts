@@ -88,10 +88,19 @@ function parse(text: string): unknown {
   }
 }
 
+/** Whether a controller says that it can take nothing in for the moment, though it is the active one. */
+export function isStoreAway({ status, body }: Reply): boolean {
+  return status === 503 && errorOf(body)?.code === 'store-away';
+}
+
 /** What an answer that is not 2xx says, for logs. */
 export function describeReply(reply: Reply): string {
-  const error = (reply.body as { error?: { code?: unknown; message?: unknown } } | null)?.error;
+  const error = errorOf(reply.body);
   const said = [error?.code, error?.message].filter((part) => typeof part === 'string').join(': ');
   const words = reply.status === 401 || reply.status === 403 ? 'refuses our token' : 'answered no';
   return `${words} (${reply.status}${said === '' ? '' : ` ${said}`})`;
+}
+
+function errorOf(body: unknown): { code?: unknown; message?: unknown } | undefined {
+  return (body as { error?: { code?: unknown; message?: unknown } } | null)?.error;
 }

@@ -1,4 +1,5 @@
 /** What travels between the agent's heartbeat and its worker, over the IPC channel. Terms are strings. */
+import type { Loss } from '../follow/follow.ts';
 
 export interface WorkerConfig {
   readonly pair: string;
@@ -30,7 +31,7 @@ export type ToWorker =
 export type FromWorker =
   | { readonly type: 'ready' }
   | { readonly type: 'joined'; readonly term: string }
-  | { readonly type: 'lost'; readonly reason: string; readonly leaving: boolean }
+  | { readonly type: 'lost'; readonly loss: Loss }
   | { readonly type: 'heard'; readonly term: string }
   | { readonly type: 'well' }
   /** Nothing runs any more. */

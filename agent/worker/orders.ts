@@ -19,8 +19,8 @@ export interface OrderDesk {
 /** What an order means for the stream that it came on. */
 export type Handled =
   | { readonly type: 'go-on' }
-  /** The controller sends us away. */
-  | { readonly type: 'leave' }
+  /** The controller sends us away, to the next one when it knows it. */
+  | { readonly type: 'leave'; readonly next: string | null }
   /** The controller speaks for a term that is over. */
   | { readonly type: 'stale' };
 
@@ -37,7 +37,7 @@ export async function handleOrder(order: Order, desk: OrderDesk): Promise<Handle
     case 'beat':
       return { type: stale ? 'stale' : 'go-on' };
     case 'leave':
-      return { type: 'leave' };
+      return { type: 'leave', next: order.next };
     case 'start':
       start(order, desk);
       return { type: 'go-on' };

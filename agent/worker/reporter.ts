@@ -6,7 +6,7 @@ import { messageOf } from '@understudy/shared/runtime/errors';
 import { attemptId } from '../attempt/attempt.ts';
 import { logPath, removeLog } from '../spool/log-file.ts';
 import { type BatchSource, type Item, nextBatch } from './batch.ts';
-import { describeReply, type Reply } from './call.ts';
+import { describeReply, isStoreAway, type Reply } from './call.ts';
 
 export interface ReporterOptions extends BatchSource {
   readonly agent: string;
@@ -62,6 +62,7 @@ export class Reporter {
   /** Reports over one session, until its signal. */
   async run(channel: Channel): Promise<void> {
     let failures = 0;
+    let waits = 0;
     let limit = Number.POSITIVE_INFINITY;
     let lastSentAt = performance.now();
     while (!channel.signal.aborted) {
@@ -76,13 +77,18 @@ export class Reporter {
       if (channel.signal.aborted) return;
       if (problem === null) {
         this.#turn += 1;
-        [failures, limit] = [0, Number.POSITIVE_INFINITY];
+        [failures, waits, limit] = [0, 0, Number.POSITIVE_INFINITY];
       } else if (problem.type === 'invalid' && items.length > 1) {
         // One of them is the cause: the rest must not wait for it.
         limit = Math.ceil(items.length / 2);
       } else if (problem.type === 'invalid') {
         await this.#drop(items, problem.reason);
         limit = Number.POSITIVE_INFINITY;
+      } else if (problem.type === 'later') {
+        // It is the right one and can't store anything for now: we stay, and keep what we have.
+        failures = 0;
+        await sleep(backoffMs(retry, waits, this.#options.random()), channel.signal);
+        waits += 1;
       } else {
         failures += 1;
         if (problem.type === 'final' || failures >= failuresAllowed) {
@@ -157,6 +163,8 @@ export class Reporter {
 type Problem =
   /** It may work later. */
   | { readonly type: 'again'; readonly reason: string }
+  /** It will work once the store is back. */
+  | { readonly type: 'later'; readonly reason: string }
   /** Not with this controller, or not in this session. */
   | { readonly type: 'final'; readonly reason: string }
   /** This batch will never be taken as it is. */
@@ -164,6 +172,7 @@ type Problem =
 
 function problemOf(reply: Reply): Problem {
   const reason = describeReply(reply);
+  if (isStoreAway(reply)) return { type: 'later', reason };
   if (reply.status === 400 || reply.status === 413) return { type: 'invalid', reason };
   if ([401, 403, 404, 409].includes(reply.status)) return { type: 'final', reason };
   return { type: 'again', reason };

@@ -14,7 +14,8 @@ import {
 } from '@understudy/shared/protocol/agent';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { createParser } from 'eventsource-parser';
-import { callJson, callStream, describeReply } from './call.ts';
+import type { Loss } from '../follow/follow.ts';
+import { callJson, callStream, describeReply, isStoreAway } from './call.ts';
 import type { Ledger } from './ledger.ts';
 import type { WorkerConfig } from './link.ts';
 import { handleOrder, type OrderDesk } from './orders.ts';
@@ -25,15 +26,11 @@ export interface SessionParts {
   readonly ledger: Ledger;
   readonly desk: OrderDesk;
   readonly reporter: Reporter;
+  /** The number of a registration: higher than of any before it, in this process or an earlier one. */
+  readonly nextSession: () => number;
   /** The stream is held: from now on this controller is the one we follow. */
   readonly onJoined: (term: Term) => void;
   readonly onInvalidOrder: (data: string) => void;
-}
-
-export interface SessionEnd {
-  readonly reason: string;
-  /** The controller itself sent us away. */
-  readonly leaving: boolean;
 }
 
 /** Stays with a controller until it is lost, and says why it was. */
@@ -41,7 +38,7 @@ export async function stayWith(
   url: string,
   parts: SessionParts,
   signal: AbortSignal,
-): Promise<SessionEnd> {
+): Promise<Loss> {
   const session = new Session(url, parts, signal);
   return await session.run();
 }
@@ -51,7 +48,7 @@ class Session {
   readonly #parts: SessionParts;
   readonly #over = new AbortController();
   readonly #signal: AbortSignal;
-  #end: SessionEnd | null = null;
+  #end: Loss | null = null;
   #orders: Promise<void> = Promise.resolve();
   #joined = false;
 
@@ -61,7 +58,7 @@ class Session {
     this.#signal = AbortSignal.any([signal, this.#over.signal]);
   }
 
-  async run(): Promise<SessionEnd> {
+  async run(): Promise<Loss> {
     try {
       const registered = await this.#register();
       if (registered !== null) await this.#hold(registered.beatEveryMs);
@@ -82,13 +79,15 @@ class Session {
       slots: config.slots,
       highestTerm: formatTerm(ledger.highest),
       journal: ledger.journalId,
+      session: this.#parts.nextSession(),
       attempts: ledger.unsettled().map(({ run, attempt, end }) => {
         return { run, attempt, state: end === null ? 'running' : 'ended' };
       }),
     };
     const reply = await this.#post('/agent/v1/register', body);
     if (reply.status !== 200) {
-      this.#finish(`registration: ${describeReply(reply)}`);
+      const reason = `registration: ${describeReply(reply)}`;
+      this.#finish(reason, { patient: isStoreAway(reply) });
       return null;
     }
     const parsed = registeredSchema.safeParse(reply.body);
@@ -141,8 +140,11 @@ class Session {
         deaf.refresh();
         parser.feed(decoder.decode(chunk as Buffer, { stream: true }));
       }
+      // A controller that leaves says so and closes in one breath: what it said counts first.
+      await this.#orders;
       this.#finish('the order stream was closed');
     } catch (error) {
+      await this.#orders;
       this.#finish(`the order stream broke: ${messageOf(error)}`);
     } finally {
       clearTimeout(deaf);
@@ -171,9 +173,11 @@ class Session {
     if (this.#end !== null) return;
     try {
       const handled = await handleOrder(order, this.#parts.desk);
-      if (handled.type === 'leave') this.#finish('it stops being active', true);
-      else if (handled.type === 'stale') this.#finish(`it speaks for the past term ${order.term}`);
-      else if (!this.#joined) this.#join();
+      if (handled.type === 'leave') {
+        this.#finish('it stops being active', { leaving: true, next: handled.next });
+      }
+      if (handled.type === 'stale') this.#finish(`it speaks for the past term ${order.term}`);
+      if (handled.type === 'go-on' && !this.#joined) this.#join();
     } catch (error) {
       this.#finish(`an order could not be carried out: ${messageOf(error)}`);
     }
@@ -184,8 +188,8 @@ class Session {
     this.#parts.onJoined(this.#parts.ledger.highest);
   }
 
-  #finish(reason: string, leaving = false): void {
-    this.#end ??= { reason, leaving };
+  #finish(reason: string, more: Partial<Loss> = {}): void {
+    this.#end ??= { leaving: false, ...more, reason };
     this.#over.abort();
   }
 

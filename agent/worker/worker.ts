@@ -77,6 +77,7 @@ export class Worker {
   readonly #parts: WorkerParts;
   readonly #desk: OrderDesk;
   #closing: Closing = 'no';
+  #lastSession = 0;
   #stay: { readonly close: AbortController; readonly over: Promise<void> } | null = null;
 
   constructor(parts: WorkerParts) {
@@ -123,18 +124,25 @@ export class Worker {
     const close = new AbortController();
     const parts = {
       ...{ config, ledger, reporter, desk: this.#desk },
+      nextSession: () => this.#nextSession(),
       onJoined: (term: bigint) => ports.send({ type: 'joined', term: formatTerm(term) }),
       onInvalidOrder: (data: string) => {
         log(ports, 'warn', 'an order was not understood', { data: data.slice(0, 500) });
       },
     };
-    const over = stayWith(url, parts, close.signal).then((end) => {
+    const over = stayWith(url, parts, close.signal).then((loss) => {
       this.#stay = null;
       ports.send({ type: 'heard', term: formatTerm(ledger.highest) });
-      if (!close.signal.aborted) ports.send({ type: 'lost', ...end });
+      if (!close.signal.aborted) ports.send({ type: 'lost', loss });
     });
     this.#stay = { close, over };
     over.catch(ports.onFault);
+  }
+
+  /** The monotonic clock goes on when a worker is started anew under the same agent. */
+  #nextSession(): number {
+    this.#lastSession = Math.max(this.#lastSession + 1, Math.floor(this.#parts.ports.nowMs()));
+    return this.#lastSession;
   }
 
   async #leave(): Promise<void> {

@@ -1,7 +1,9 @@
+import { Readable } from 'node:stream';
 import { isSameSecret } from '@understudy/shared/runtime/secret';
 import type Koa from 'koa';
 import type { TenureContext } from '../work/context.ts';
 import { Refusal } from '../work/refusal.ts';
+import type { Gate } from './gate.ts';
 
 /** Answered to everybody: they tell nothing about work. */
 const OPEN_PATHS = new Set(['/', '/healthz', '/readyz', '/metrics']);
@@ -13,6 +15,7 @@ const OPEN_PATHS = new Set(['/', '/healthz', '/readyz', '/metrics']);
 export function admit(parts: {
   readonly context: TenureContext;
   readonly token: string;
+  readonly gate: Pick<Gate, 'letGo'>;
 }): Koa.Middleware {
   const { guard } = parts.context;
   return async (context, next) => {
@@ -20,6 +23,10 @@ export function admit(parts: {
     if (!OPEN_PATHS.has(context.path)) checkToken(context, parts.token);
     await next();
     if (context.status < 400 && !guard.mayAct()) throw notActive();
+    if (!(context.body instanceof Readable)) return;
+    // A long answer begins now, in the moment in which it was allowed, whenever its first bytes come.
+    context.res.flushHeaders();
+    parts.gate.letGo(context.res);
   };
 }
 

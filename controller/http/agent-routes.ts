@@ -4,7 +4,7 @@ import { registerSchema, reportsSchema } from '@understudy/shared/protocol/agent
 import { nameSchema } from '@understudy/shared/protocol/api';
 import { z } from 'zod';
 import { openEventStream } from '../stream/sse.ts';
-import type { OrderStream } from '../work/agents.ts';
+import type { OrderStream } from '../work/agent-entry.ts';
 import type { AppParts } from './app.ts';
 import { bodyOf, check } from './input.ts';
 

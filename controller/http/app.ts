@@ -13,6 +13,7 @@ import type { WorkState } from '../work/state.ts';
 import { admit } from './admission.ts';
 import { agentProtocolRoutes } from './agent-routes.ts';
 import { answerErrors } from './errors.ts';
+import type { Gate } from './gate.ts';
 import { jobRoutes } from './job-routes.ts';
 import { pairRoutes } from './pair-routes.ts';
 import { runRoutes } from './run-routes.ts';
@@ -31,8 +32,9 @@ export interface AppParts {
   /** When this tenure began, milliseconds since 1970. */
   readonly since: number;
   readonly token: string;
-  /** Aborts when the port closes: long answers end then. */
+  /** Aborts when this controller stops serving: long answers that have no end of their own end then. */
   readonly isClosing: AbortSignal;
+  readonly gate: Pick<Gate, 'letGo'>;
 }
 
 /** What users send is small, what workers report may be large. */

@@ -44,9 +44,11 @@ export function runRoutes(parts: AppParts): Router {
   router.get('/:id/log', async (context) => {
     const { offset, follow } = check(logSchema, context.query);
     const run = await runs.get(idOf(context));
-    const signal = untilClosed(context.res, parts.isClosing);
+    const isFollowed = follow === 'true';
+    // What has an end of its own is given to its end: cut short, it would look complete.
+    const signal = untilClosed(context.res, isFollowed ? parts.isClosing : null);
     const stream = Readable.from(
-      readLog({ parts, run: run.id, offset, follow: follow === 'true', signal }),
+      readLog({ parts, run: run.id, offset, follow: isFollowed, signal }),
     );
     context.type = 'application/octet-stream';
     context.set('Cache-Control', 'no-store');
@@ -63,16 +65,16 @@ export function runRoutes(parts: AppParts): Router {
   return router;
 }
 
-/** Aborts when the answer is over, whoever ended it, or when the port closes. */
-function untilClosed(response: ServerResponse, isClosing: AbortSignal): AbortSignal {
+/** Aborts when the answer is over, whoever ended it, or at another signal. */
+function untilClosed(response: ServerResponse, orAt: AbortSignal | null): AbortSignal {
   const over = new AbortController();
   const end = () => over.abort();
-  isClosing.addEventListener('abort', end);
+  orAt?.addEventListener('abort', end);
   response.once('close', () => {
-    isClosing.removeEventListener('abort', end);
+    orAt?.removeEventListener('abort', end);
     end();
   });
-  if (isClosing.aborted || response.closed) end();
+  if (orAt?.aborted === true || response.closed) end();
   return over.signal;
 }
 

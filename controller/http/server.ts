@@ -1,10 +1,17 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import { answerBrokenRequests } from '@understudy/shared/runtime/broken-requests';
 import type { Listen } from '@understudy/shared/runtime/config/types';
 import type { Log } from '@understudy/shared/runtime/log';
 import type { TenureGuard } from '../tenure/guard.ts';
+import { Gate } from './gate.ts';
 
 export interface ApiServerOptions {
   readonly guard: TenureGuard;
@@ -29,37 +36,29 @@ const OPEN_RETRY_MS = 20;
 export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #closing = new AbortController();
+  #handle: RequestListener = () => undefined;
+  /** Every request passes here. */
+  readonly gate = new Gate((request, response) => this.#answer(request, response));
   #server: Server | null = null;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
   }
 
-  /** Aborts when the port closes: long answers end then. */
+  /** Aborts when this controller stops serving: long answers that have no end of their own end then. */
   get closing(): AbortSignal {
     return this.#closing.signal;
   }
 
   async open(handle: RequestListener): Promise<void> {
-    const { guard, node } = this.#options;
-    const term = formatTerm(guard.term);
+    this.#handle = handle;
     const limits = {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: LOOK_FOR_SLOW_EVERY_MS,
     };
-    const server = createServer(limits, (request, response) => {
-      // Past the deadline nobody is answered: somebody else may be active by now.
-      if (guard.isOver) {
-        request.socket.destroy();
-        return;
-      }
-      response.setHeader('Understudy-Term', term);
-      response.setHeader('Understudy-Node', node);
-      if (this.#closing.signal.aborted) response.setHeader('Connection', 'close');
-      handle(request, response);
-    });
+    const server = createServer(limits, (request, response) => this.gate.take(request, response));
     server.maxConnections = MAX_CONNECTIONS;
     answerBrokenRequests(server);
     this.#server = server;
@@ -90,10 +89,29 @@ export class ApiServer {
     clearTimeout(limit);
   }
 
+  /** Whoever listens for what comes is sent away; all else is answered by `handle` from now on. */
+  divert(handle: RequestListener): void {
+    this.#closing.abort();
+    this.gate.divert(handle);
+  }
+
   cutOff(): void {
     this.#closing.abort();
     this.#server?.close();
     this.#server?.closeAllConnections();
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { guard, node } = this.#options;
+    // Past the deadline nobody is answered: somebody else may be active by now.
+    if (guard.isOver) {
+      request.socket.destroy();
+      return;
+    }
+    response.setHeader('Understudy-Term', formatTerm(guard.term));
+    response.setHeader('Understudy-Node', node);
+    if (this.#closing.signal.aborted) response.setHeader('Connection', 'close');
+    this.#handle(request, response);
   }
 
   #listen(server: Server): Promise<void> {

@@ -41,6 +41,7 @@ export class Scheduler {
   #stopTicking: () => void = () => undefined;
   #goOn: NodeJS.Timeout | undefined;
   #isStopped = false;
+  #isPaused = false;
 
   constructor(context: TenureContext, state: WorkState, runs: RunService) {
     this.#context = context;
@@ -63,6 +64,16 @@ export class Scheduler {
     this.#stopTicking();
   }
 
+  /** It goes on ticking, but decides nothing: what is due stays due. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (!this.#isStopped) this.tick();
+  }
+
   /** How long ago it last looked, in milliseconds. */
   get tickAgeMs(): number {
     return this.#context.clock.monotonicMs() - this.#lastTickMs;
@@ -72,7 +83,7 @@ export class Scheduler {
     this.#lastTickMs = this.#context.clock.monotonicMs();
     const { committer, guard } = this.#context;
     // Nothing is decided that can't be committed: the instants are still there when it can.
-    if (committer.isAway || !guard.mayAct()) return;
+    if (this.#isPaused || committer.isAway || !guard.mayAct()) return;
     clearTimeout(this.#goOn);
     const until = this.#lastTickMs + TICK_BUDGET_MS;
     let isDone = true;

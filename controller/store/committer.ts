@@ -52,8 +52,8 @@ export class Committer {
     return this.#isAway;
   }
 
-  get pending(): number {
-    return this.#queue.length;
+  get isIdle(): boolean {
+    return !this.#isRunning;
   }
 
   /** Resolves when the changes are committed. Never rejects: without a commit it never resolves. */
@@ -107,6 +107,8 @@ export class Committer {
   async #persist(batch: Batch): Promise<Written | null> {
     const { guard, owner, lane, log } = this.#options;
     for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(RETRY_MAX_MS, 2 * delayMs)) {
+      // A transaction that could not be committed must not be begun: it would hold up the successor.
+      await guard.untilMayAct();
       try {
         const written = await lane.transaction(
           {

@@ -20,7 +20,6 @@ export function openEventStream(context: Koa.Context, onEnd: () => void): EventS
   context.set('X-Accel-Buffering', 'no');
   context.status = 200;
   context.body = body;
-  context.res.flushHeaders();
   let isOver = false;
   const end = () => {
     if (isOver) return;

@@ -23,6 +23,7 @@ export class TenureGuard {
   #trustedUntilNs: bigint;
   #offsetMs: number;
   #sleptAtNs: bigint | null = null;
+  #isHeld = false;
   #waiting: (() => void)[] = [];
 
   constructor(tenure: Tenure, options: GuardOptions) {
@@ -44,7 +45,18 @@ export class TenureGuard {
   /** Whether it may be acted for the term now. */
   mayAct(): boolean {
     this.checkClocks();
-    return this.#sleptAtNs === null && !this.isOver;
+    return this.#sleptAtNs === null && !this.#isHeld && !this.isOver;
+  }
+
+  /** Nothing may be done for the term until `resume`: it may be handed over at any moment. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** The term was not handed over and will not be. */
+  resume(): void {
+    this.#isHeld = false;
+    this.#wake();
   }
 
   /** Moves the deadline. A renewal that was sent before the host slept does not end the suspicion. */
@@ -53,11 +65,10 @@ export class TenureGuard {
     this.#trustedUntilNs = tenure.trustedUntilNs;
     const sentAtNs = tenure.trustedUntilNs - msToNs(this.#options.trustMs);
     if (this.#sleptAtNs !== null && sentAtNs >= this.#sleptAtNs) this.#sleptAtNs = null;
-    if (this.#sleptAtNs !== null) return;
-    for (const resume of this.#waiting.splice(0)) resume();
+    this.#wake();
   }
 
-  /** Resolves when it may be acted again, after a suspension of the host. */
+  /** Resolves when it may be acted again, after a suspension of the host or a hold. */
   async untilMayAct(): Promise<void> {
     while (!this.mayAct()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
@@ -70,6 +81,11 @@ export class TenureGuard {
     if (gapMs <= SLEEP_GAP_MS) return;
     this.#sleptAtNs = this.#options.clock.monotonicNs();
     this.#options.onSlept(Math.round(gapMs));
+  }
+
+  /** Who waits looks for itself whether it may go on. */
+  #wake(): void {
+    for (const look of this.#waiting.splice(0)) look();
   }
 
   #clockOffsetMs(): number {

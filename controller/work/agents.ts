@@ -1,31 +1,17 @@
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
-import type { OrderWire, Register, RegisteredWire } from '@understudy/shared/protocol/agent';
+import type { Register, RegisteredWire } from '@understudy/shared/protocol/agent';
 import type { Candidate } from '../dispatch/queue.ts';
 import { openAttempt, type RunRecord } from '../dispatch/run.ts';
 import { loseAttempt, refuseAttempt } from '../dispatch/transitions.ts';
 import type { AgentRecord, EventKind, NewEvent } from '../store/records.ts';
+import { type AgentEntry, type OrderStream, pastOf, refuseLate } from './agent-entry.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
 import { Refusal } from './refusal.ts';
 import type { WorkState } from './state.ts';
 
-/** Where orders to one worker go. */
-export interface OrderStream {
-  send(order: OrderWire): void;
-  close(): void;
-}
-
 export interface AgentsConfig {
   readonly beatEveryMs: number;
   readonly lostAfterMs: number;
-}
-
-interface AgentEntry {
-  record: AgentRecord;
-  /** Registered with this controller. */
-  isRegistered: boolean;
-  stream: OrderStream | null;
-  /** When it last said something, monotonic milliseconds. */
-  heardAt: number;
 }
 
 /** Workers give a sign of life every two seconds: one that is silent for so long is not there any more. */
@@ -56,7 +42,8 @@ export class AgentService {
   /** Takes over the agents of the past tenures: each has its time to come. */
   load(records: readonly AgentRecord[]): void {
     for (const record of records) {
-      this.#agents.set(record.id, { record, isRegistered: false, stream: null, heardAt: 0 });
+      const entry = { record, isRegistered: false, session: 0, past: [], stream: null, heardAt: 0 };
+      this.#agents.set(record.id, entry);
       if (!record.lost) this.#awaitReturn(record.id);
     }
     for (const id of this.#state.agentsWithWork()) this.#awaitReturn(id);
@@ -75,6 +62,7 @@ export class AgentService {
         `agent ${message.agent} is connected as another process`,
       );
     }
+    refuseLate(known, message);
     const { now } = momentOf(this.#context);
     const { agent: id, incarnation, journal, version, labels, slots } = message;
     const draining = known?.record.draining ?? false;
@@ -83,7 +71,9 @@ export class AgentService {
     const record: AgentRecord = { id, ...facts, lost: false, lastSeenAt: now };
     known?.stream?.close();
     const heardAt = this.#context.clock.monotonicMs();
-    this.#agents.set(id, { record, isRegistered: true, stream: null, heardAt });
+    const past = pastOf(known, incarnation);
+    const { session } = message;
+    this.#agents.set(id, { record, isRegistered: true, session, past, stream: null, heardAt });
     this.#awaitReturn(id);
     const commit = this.#state.apply({
       agents: [record],
@@ -194,15 +184,15 @@ export class AgentService {
       .toSorted((a, b) => (a.record.id < b.record.id ? -1 : 1));
   }
 
-  /** Sends all workers away and closes their streams. */
-  leave(): void {
+  /** Sends all workers away, to the next controller when it is known, and closes their streams. */
+  leave(next: string | null): void {
     if (this.#beats !== null) clearInterval(this.#beats);
     for (const timer of this.#lostTimers.values()) clearTimeout(timer);
     this.#lostTimers.clear();
     for (const entry of this.#agents.values()) {
       const { stream } = entry;
       entry.stream = null;
-      stream?.send({ type: 'leave', term: formatTerm(this.#context.term), next: null });
+      stream?.send({ type: 'leave', term: formatTerm(this.#context.term), next });
       stream?.close();
     }
   }

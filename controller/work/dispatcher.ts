@@ -2,9 +2,15 @@ import { formatTerm } from '@understudy/shared/kernel/term';
 import type { OrderWire } from '@understudy/shared/protocol/agent';
 import { type AttemptRecord, openAttempt, type RunRecord } from '../dispatch/run.ts';
 import { dispatchRun, refuseAttempt } from '../dispatch/transitions.ts';
-import type { AgentService, OrderStream } from './agents.ts';
+import type { OrderStream } from './agent-entry.ts';
+import type { AgentService } from './agents.ts';
 import { momentOf, type TenureContext } from './context.ts';
 import type { WorkState } from './state.ts';
+
+interface Assigned {
+  readonly run: RunRecord;
+  readonly stream: OrderStream;
+}
 
 /** Gives queued runs to agents: first the attempt is committed, then the order is sent. */
 export class Dispatcher {
@@ -12,7 +18,11 @@ export class Dispatcher {
   readonly #state: WorkState;
   readonly #agents: AgentService;
   #isPlanned = false;
+  #isPaused = false;
   #isStopped = false;
+  /** Decisions whose orders have not gone out yet. */
+  #underWay = 0;
+  #whenIdle: (() => void)[] = [];
 
   constructor(context: TenureContext, state: WorkState, agents: AgentService) {
     this.#context = context;
@@ -26,12 +36,31 @@ export class Dispatcher {
     this.#isPlanned = true;
     setImmediate(() => {
       this.#isPlanned = false;
-      if (!this.#isStopped) this.#dispatch();
+      if (!this.#isStopped && !this.#isPaused) this.#dispatch();
     });
   }
 
   stop(): void {
     this.#isStopped = true;
+  }
+
+  /** Nothing new is decided; the orders of what was decided still go out. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.kick();
+  }
+
+  get isIdle(): boolean {
+    return this.#underWay === 0;
+  }
+
+  /** Resolves when the orders of all that was decided have gone out. */
+  async whenIdle(): Promise<void> {
+    if (!this.isIdle) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
   }
 
   #dispatch(): void {
@@ -48,12 +77,19 @@ export class Dispatcher {
         if (run?.state !== 'queued' || stream === null) return [];
         return { run: dispatchRun(run, agent, moment), stream };
       });
-    if (assigned.length === 0) return;
-    const commit = this.#state.apply({ runs: assigned.map(({ run }) => run) });
-    void commit.then(() => {
-      this.#context.failpoints.pass('after-intent-before-order');
-      for (const { run, stream } of assigned) void this.#order(run, stream);
-    });
+    if (assigned.length > 0) void this.#carryOut(assigned);
+  }
+
+  async #carryOut(assigned: readonly Assigned[]): Promise<void> {
+    const { failpoints } = this.#context;
+    this.#underWay += 1;
+    failpoints.pass('before-intent-commit');
+    await this.#state.apply({ runs: assigned.map(({ run }) => run) });
+    failpoints.pass('after-intent-before-order');
+    await Promise.all(assigned.map(({ run, stream }) => this.#order(run, stream)));
+    failpoints.pass('after-order-sent');
+    this.#underWay -= 1;
+    if (this.isIdle) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
   /** The order goes out only on the stream for which it was decided; else it certainly never starts. */

@@ -57,7 +57,9 @@ export class ReportService {
       acknowledged = seq;
     }
     const { runs, chunks, events } = outcome;
+    this.#context.failpoints.pass('before-report-commit');
     await committed(this.#state.apply({ runs: [...runs.values()], chunks, events }));
+    this.#context.failpoints.pass('after-report-commit');
     return acknowledged;
   }
 

@@ -44,6 +44,13 @@ export class Guard {
         return void this.#answerProbe(said.seq);
       case 'deactivate':
         return this.deactivate(said.graceMs);
+      case 'hold':
+        // What a program has under way is not ours to see: its tenure ends with it, and can be given on.
+        return this.deactivate(this.#config?.controller.stopTimeoutMs ?? said.forMs);
+      case 'resume':
+      case 'forward':
+        // Both follow a hold, which this process does not outlive.
+        return;
     }
   }
 

@@ -28,6 +28,11 @@ export const registerSchema = z.object({
    * stays, an attempt that the worker does not know was certainly never started by it.
    */
   journal: z.uuid().nullable().default(null),
+  /**
+   * Rises with each registration of one incarnation, so that one which was delayed on its way is known
+   * when it arrives after a newer one. 0: not numbered.
+   */
+  session: z.number().int().min(0).default(0),
   /** Attempts that this worker runs, or whose end it has not got acknowledged yet. */
   attempts: z.array(z.object({ ...attemptKey, state: z.enum(['running', 'ended']) })).max(100_000),
 });

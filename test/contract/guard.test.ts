@@ -116,6 +116,23 @@ test('An extended tenure lets the wrapped program live, and it may say goodbye w
   t.regex(readFileSync(file, 'utf8'), /goodbye/);
 });
 
+test('F83: for a switch-over a wrapped program is asked to end, and its guard ends with it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'understudy-guarded-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'written');
+  const { said, tell, ended } = startGuard(t, {
+    command: ['sh', '-c', PROGRAM, file],
+    stopTimeoutMs: 20_000,
+    ...hasStarted(file),
+  });
+  await said('ready');
+  tell({ type: 'activate', tenure: tenure(60_000) });
+  await said('serving');
+  tell({ type: 'hold', forMs: 1 });
+  await ended;
+  t.regex(readFileSync(file, 'utf8'), /goodbye/);
+});
+
 test('A wrapped program that ends takes its guard with it, and says why', async (t) => {
   const { said, tell, ended } = startGuard(t, { command: ['sh', '-c', 'exit 3'] });
   await said('ready');

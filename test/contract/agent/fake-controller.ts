@@ -31,8 +31,11 @@ export class FakeController {
   /** Answers of these routes, when they are not to be the usual ones. */
   registerStatus = 200;
   reportsStatus = 200;
-  /** Batches that were not taken. */
+  /** Takes nothing in, as a controller whose store is away. */
+  isStoreAway = false;
+  /** Batches, and registrations, that were not taken. */
   refusedBatches = 0;
+  refusedRegisters = 0;
   /** Acknowledges no more than this of a batch. */
   takesAtMost = Number.POSITIVE_INFINITY;
   /** A batch with a report about this run is invalid. */
@@ -80,6 +83,11 @@ export class FakeController {
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  /** Ends the order streams, as a controller that stops does. */
+  endStreams(): void {
+    for (const stream of this.#streams) stream.end();
   }
 
   order(order: OrderWire): void {
@@ -132,6 +140,10 @@ export class FakeController {
   }
 
   #register(response: ServerResponse, body: unknown): void {
+    if (this.isStoreAway) {
+      this.refusedRegisters += 1;
+      return answer(response, 503, storeAway);
+    }
     if (this.registerStatus !== 200) {
       const error = { code: 'duplicate-agent', message: 'another one holds the id' };
       return answer(response, this.registerStatus, { error });
@@ -154,6 +166,10 @@ export class FakeController {
 
   #takeReports(response: ServerResponse, body: unknown): void {
     const { reports: sent } = reportsSchema.parse(body);
+    if (this.isStoreAway && sent.length > 0) {
+      this.refusedBatches += 1;
+      return answer(response, 503, storeAway);
+    }
     const poisoned = sent.some(({ report }) => report.run === this.poison);
     if (this.reportsStatus !== 200 || poisoned) {
       this.refusedBatches += 1;
@@ -167,6 +183,8 @@ export class FakeController {
     });
   }
 }
+
+const storeAway = { error: { code: 'store-away', message: 'the database is away' } };
 
 function write(stream: ServerResponse, order: OrderWire): void {
   stream.write(`event: ${order.type}\ndata: ${JSON.stringify(order)}\n\n`);

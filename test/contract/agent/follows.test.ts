@@ -87,6 +87,69 @@ test('a controller that leaves sends the agent to the next one at once', async (
   t.pass();
 });
 
+test('a controller that names the next one sends the agent there, listed or not', async (t) => {
+  const a = await FakeController.open({ node: 'a', term: 1n });
+  const c = await FakeController.open({ node: 'c', term: 2n });
+  t.teardown(async () => {
+    await a.close();
+    await c.close();
+  });
+  const retry = { everyMs: 60_000, timeoutMs: 20_000, limit: 5 };
+  const agent = new AgentProcess(t, { controllers: [a.url], retry });
+  await a.untilFollowed();
+  a.order({ type: 'leave', term: '1', next: c.url });
+  a.endStreams();
+  await c.untilFollowed();
+  await agent.untilLogged('repointed to c under term 2');
+  t.is(c.registers.length, 1);
+});
+
+test('F44: an agent stays with a controller whose store is away, and its results arrive later', async (t) => {
+  const a = await FakeController.open({ node: 'a', term: 1n });
+  t.teardown(() => a.close());
+  const agent = new AgentProcess(t, { controllers: [a.url] });
+  await a.untilFollowed();
+  a.isStoreAway = true;
+  const order = startOrder('echo done');
+  a.order(order);
+  // More than a worker bears of a controller that fails for another reason.
+  await until(() => a.refusedBatches >= 8, 'the batch came again and again');
+  t.is(a.registers.length, 1);
+  a.isStoreAway = false;
+  const ended = await a.untilReport('ended', order.run);
+  t.is(ended.exitCode, 0);
+  t.is(a.registers.length, 1, 'it never left');
+  t.notRegex(agent.log, /lost controller/);
+});
+
+test('F44: an agent does not give up on a controller that can not take it in for the moment', async (t) => {
+  const a = await FakeController.open({ node: 'a', term: 1n });
+  t.teardown(() => a.close());
+  a.isStoreAway = true;
+  const retry = { everyMs: 20, timeoutMs: 500, limit: 3 };
+  const agent = new AgentProcess(t, { controllers: [a.url], retry });
+  await until(() => a.refusedRegisters >= 10, 'it came again and again');
+  a.isStoreAway = false;
+  await a.untilFollowed();
+  t.is(agent.child.exitCode, null);
+});
+
+test('each registration of an agent has a higher number than the one before', async (t) => {
+  const a = await FakeController.open({ node: 'a', term: 1n });
+  t.teardown(() => a.close());
+  new AgentProcess(t, { controllers: [a.url] });
+  await until(() => {
+    a.endStreams();
+    return a.registers.length >= 3;
+  }, 'it registered several times');
+  const sessions = a.registers.map(({ session }) => session);
+  t.true((sessions[0] ?? 0) > 0);
+  t.deepEqual(
+    sessions,
+    [...new Set(sessions)].toSorted((x, y) => x - y),
+  );
+});
+
 test('a stream that falls silent is lost, though its connection stands', async (t) => {
   const a = await FakeController.open({ node: 'a', term: 1n });
   t.teardown(() => a.close());

@@ -31,6 +31,15 @@ export async function startStore(): Promise<{ postgres: Postgres; end(): Promise
   };
 }
 
+export interface BenchOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly node?: string;
+  /** Another controller, whose database it shares. */
+  readonly beside?: Bench;
+  /** As the database is reached, when that is not the direct way. */
+  readonly through?: (database: string) => string;
+}
+
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
@@ -42,13 +51,13 @@ export class Bench {
   readonly url: string;
   readonly child: ChildProcess;
   readonly ended: Promise<unknown>;
-  readonly #database: string;
+  readonly database: string;
   readonly #heard: FromController[] = [];
 
   private constructor(child: ChildProcess, url: string, database: string) {
     this.child = child;
     this.url = url;
-    this.#database = database;
+    this.database = database;
     this.ended = once(child, 'exit');
     child.on('message', (message) => {
       this.#heard.push(message as FromController);
@@ -56,15 +65,14 @@ export class Bench {
     });
   }
 
-  /** Starts a controller on a database of its own and waits until it is ready. */
+  /** Starts a controller, on a database of its own unless it is to share one, and waits until it is ready. */
   static async start(
     t: ExecutionContext,
     postgres: Postgres,
-    env: Readonly<Record<string, string>> = {},
+    { env = {}, node = 'a', beside, through = (url) => url }: BenchOptions = {},
   ): Promise<Bench> {
-    const database = await postgres.createDatabase(`c${randomUUID().replaceAll('-', '')}`);
     const schema = 'understudy';
-    await createPair({ pair: PAIR, database, schema });
+    const database = beside?.database ?? (await newDatabase(postgres, schema));
     const listen = { host: '127.0.0.1', port: await takePort() };
     const url = `http://127.0.0.1:${listen.port}`;
     const child = fork(controllerMain, { env: { ...process.env, ...env }, stdio: 'inherit' });
@@ -74,7 +82,7 @@ export class Bench {
       if (child.exitCode === null && child.signalCode === null) await bench.ended;
     });
     const config = {
-      ...{ pair: PAIR, node: 'a', database, schema, token: TOKEN },
+      ...{ pair: PAIR, node, schema, token: TOKEN, database: through(database) },
       controller: { listen, url },
       timers: deriveTimers(2_000).timers,
       agents: { beatEveryMs: 500, lostAfterMs: 60_000 },
@@ -106,12 +114,13 @@ export class Bench {
   }
 
   async grant(term: bigint): Promise<void> {
-    await this.query(`update understudy.fence set term = ${term} where pair = '${PAIR}'`);
+    await this.query(`begin; set local search_path to understudy; select close_fence('${PAIR}');
+      update fence set term = ${term} where pair = '${PAIR}'; commit`);
   }
 
   /** Looks into the database, past the controller. */
   async query(text: string): Promise<unknown[]> {
-    const client = new pg.Client({ connectionString: this.#database });
+    const client = new pg.Client({ connectionString: this.database });
     await client.connect();
     const { rows } = await client.query<Record<string, unknown>>(text);
     await client.end();
@@ -138,4 +147,10 @@ export class Bench {
     const parsed = text === '' ? null : JSON.parse(text);
     return { status: response.status, headers: response.headers, body: parsed as never };
   }
+}
+
+async function newDatabase(postgres: Postgres, schema: string): Promise<string> {
+  const database = await postgres.createDatabase(`c${randomUUID().replaceAll('-', '')}`);
+  await createPair({ pair: PAIR, database, schema });
+  return database;
 }

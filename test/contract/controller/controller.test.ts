@@ -12,7 +12,7 @@ test.before(async () => {
 test.after.always(() => store.end());
 
 async function serving(t: ExecutionContext, env = {}): Promise<Bench> {
-  const bench = await Bench.start(t, store.postgres, env);
+  const bench = await Bench.start(t, store.postgres, { env });
   await bench.activate(5n);
   return bench;
 }
@@ -138,6 +138,36 @@ test('a worker that has seen a higher term is refused, and the heartbeat is told
   t.like(await bench.said('higherTerm'), { term: '9' });
 });
 
+test('a registration that was delayed on its way puts no attempt back into the queue', async (t) => {
+  const bench = await serving(t);
+  const worker = new FakeWorker(bench);
+  t.teardown(() => worker.leave());
+  await worker.join({ session: 2 });
+  await putJob(bench);
+  const { run } = await submit(bench);
+  await worker.order('start');
+  const late = await worker.register('0', { session: 1 });
+  t.is(late.status, 409);
+  t.like(late.body, { error: { code: 'late-registration' } });
+  const shown = (await bench.ask('GET', `/api/v1/runs/${run.id}`)).body as Run;
+  t.deepEqual(
+    shown.attempts.map(({ state }) => state),
+    ['dispatched'],
+  );
+  // One that is newer is judged: it says that the order never arrived.
+  t.is((await worker.register('0', { session: 3 })).status, 200);
+  const judged = (await bench.ask('GET', `/api/v1/runs/${run.id}`)).body as Run;
+  t.is(judged.attempts[0]?.state, 'lost');
+});
+
+test('a worker whose place was taken by a newer one of the same name does not come back', async (t) => {
+  const bench = await serving(t);
+  const [older, newer] = [new FakeWorker(bench), new FakeWorker(bench)];
+  t.is((await older.register()).status, 200);
+  t.is((await newer.register()).status, 200);
+  t.like((await older.register()).body, { error: { code: 'duplicate-agent' } });
+});
+
 test('a controller whose term is over commits nothing and ends', async (t) => {
   const bench = await serving(t);
   await bench.grant(6n);
@@ -157,7 +187,7 @@ test('past its deadline it answers no one and ends', async (t) => {
 
 test('F8: with its loop blocked it is killed at the deadline by its watchdog', async (t) => {
   const env = { UNDERSTUDY_FAILPOINTS: 'block-loop-on:SIGUSR2' };
-  const bench = await Bench.start(t, store.postgres, env);
+  const bench = await Bench.start(t, store.postgres, { env });
   await bench.activate(5n, 3_000);
   bench.child.kill('SIGUSR2');
   await bench.ended;

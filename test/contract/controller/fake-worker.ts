@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { OrderWire, Report } from '@understudy/shared/protocol/agent';
+import type { OrderWire, RegisterWire, Report } from '@understudy/shared/protocol/agent';
 import { createParser } from 'eventsource-parser';
 import type { Answer, Bench } from './bench.ts';
 import { TOKEN } from './bench.ts';
@@ -9,6 +9,7 @@ export class FakeWorker {
   readonly #bench: Bench;
   readonly #orders: OrderWire[] = [];
   readonly #incarnation = randomUUID();
+  readonly #journal = randomUUID();
   readonly #stream = new AbortController();
   #seq = 0;
   #arrived: () => void = () => undefined;
@@ -17,16 +18,16 @@ export class FakeWorker {
     this.#bench = bench;
   }
 
-  register(highestTerm = '0'): Promise<Answer> {
+  register(highestTerm = '0', more: Partial<RegisterWire> = {}): Promise<Answer> {
     return this.#bench.ask('POST', '/agent/v1/register', {
       ...{ agent: 'w1', incarnation: this.#incarnation, version: '1', labels: {}, slots: 4 },
-      ...{ highestTerm, attempts: [] },
+      ...{ highestTerm, attempts: [], journal: this.#journal, ...more },
     });
   }
 
   /** Registers and opens the stream of orders. */
-  async join(): Promise<void> {
-    await this.register();
+  async join(more: Partial<RegisterWire> = {}): Promise<void> {
+    await this.register('0', more);
     const who = `agent=w1&incarnation=${this.#incarnation}`;
     const response = await fetch(`${this.#bench.url}/agent/v1/orders?${who}`, {
       headers: { authorization: `Bearer ${TOKEN}` },

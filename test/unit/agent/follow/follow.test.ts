@@ -23,7 +23,7 @@ const answered = (...targets: Target[]): FollowEvent => ({
   answers: targets.map(ready),
   jitter: 0.5,
 });
-const lost = (leaving = false): FollowEvent => ({
+const lost = (leaving = false): Extract<FollowEvent, { type: 'lost' }> => ({
   type: 'lost',
   reason: 'closed',
   leaving,
@@ -53,7 +53,23 @@ test('a lost controller is looked for at once', (t) => {
 
 test('a controller that leaves is followed by insistent questions', (t) => {
   const { effects } = walk([...following, [lost(true), 21]]);
-  t.deepEqual(effects.at(-1), { type: 'ask', beyond: 5n });
+  t.deepEqual(effects.at(-1), { type: 'ask', beyond: 5n, next: null });
+});
+
+test('a controller that names the next one is left for that one', (t) => {
+  const { state, effects } = walk([...following, [{ ...lost(true), next: 'http://c' }, 21]]);
+  t.is(state.phase, 'asking');
+  t.deepEqual(effects.at(-1), { type: 'ask', beyond: 5n, next: 'http://c' });
+});
+
+test('F44: a controller that can take nobody in for the moment costs no round, however long', (t) => {
+  const refused: FollowEvent = { ...lost(), patient: true };
+  const rounds = Array.from({ length: 50 }, (_, round) => [
+    [answered(a), 100 * round + 1] as const,
+    [refused, 100 * round + 2] as const,
+    [{ type: 'woken' }, 100 * (round + 1)] as const,
+  ]).flat();
+  t.is(walk(rounds).state.phase, 'asking');
 });
 
 test('a controller that drops us at once is not asked without a pause', (t) => {

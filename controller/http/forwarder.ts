@@ -1,0 +1,192 @@
+/**
+ * Sends requests on to the controller that follows this one. What it guarantees: a request whose bytes may
+ * have reached the other side is not sent twice, unless that can do no harm: it only reads, or it carries
+ * an Idempotency-Key. Headers between client and server pass as they are, those of one connection don't.
+ */
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { setTimeout as pause } from 'node:timers/promises';
+import { messageOf } from '@understudy/shared/runtime/errors';
+import { type RefusalCode, refusals } from '../work/refusal.ts';
+import { endToEnd } from './headers.ts';
+
+export interface ForwarderOptions {
+  /** Base URL of the controller that answers from now on. */
+  readonly to: string;
+  /** What this forwarder calls itself in `Via`. */
+  readonly name: string;
+  /** Called before a request is sent on. */
+  readonly onForward: () => void;
+}
+
+/** How a try went. `unsent`: not a byte left this process. */
+type Try =
+  | { readonly type: 'answered' }
+  | { readonly type: 'unsent'; readonly error: unknown }
+  | { readonly type: 'broken'; readonly error: unknown };
+
+type Body =
+  | { readonly type: 'whole'; readonly bytes: Buffer }
+  | { readonly type: 'stream'; readonly source: IncomingMessage };
+
+/** The other controller opens its port at this moment: it is tried again so soon, and for so long. */
+const RETRY_EVERY_MS = 5;
+const RETRY_FOR_MS = 2_000;
+/** A body up to this length is kept, so that it can be sent again. */
+const KEPT_BODY_BYTES = 256 * 1024;
+
+/** Forwards to one controller, over connections that it keeps. */
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #base: URL;
+  readonly #agent: HttpAgent;
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+    this.#base = new URL(options.to);
+    const settings = { keepAlive: true, noDelay: true };
+    this.#agent = this.#isSecure ? new HttpsAgent(settings) : new HttpAgent(settings);
+  }
+
+  readonly handle: RequestListener = (request, response) => {
+    // The client learns with each answer that it is better off elsewhere.
+    response.shouldKeepAlive = false;
+    const why = refusalOf(request);
+    if (why !== null) return refuse(response, why);
+    this.#options.onForward();
+    void this.#forward(request, response);
+  };
+
+  get #isSecure(): boolean {
+    return this.#base.protocol === 'https:';
+  }
+
+  async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const body = await bodyOf(request);
+      const until = performance.now() + RETRY_FOR_MS;
+      const mayRepeat = body.type === 'whole' && isHarmlessTwice(request);
+      for (;;) {
+        const leftMs = until - performance.now();
+        const tried = await this.#try({ request, response, body, connectMs: Math.max(1, leftMs) });
+        if (tried.type === 'answered' || response.destroyed) return;
+        const isOver = performance.now() >= until;
+        if (response.headersSent || (tried.type === 'broken' && !mayRepeat)) {
+          throw tried.error;
+        }
+        if (isOver) return refuse(response, `the next controller: ${messageOf(tried.error)}`);
+        await pause(RETRY_EVERY_MS);
+      }
+    } catch (error) {
+      // Whether it was carried out is not known: the client must not take this for a refusal.
+      if (response.headersSent) response.destroy();
+      else answer(response, 'answer-lost', `the next controller: ${messageOf(error)}`);
+    }
+  }
+
+  #try({ request, response, body, connectMs }: TryOptions): Promise<Try> {
+    return new Promise((resolve) => {
+      const send = this.#isSecure ? httpsRequest : httpRequest;
+      const path = `${this.#base.pathname.replace(/\/$/, '')}${request.url ?? '/'}`;
+      const headers = endToEnd(request, this.#options.name);
+      const { protocol, hostname, port } = this.#base;
+      const onward = send({
+        ...{ protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, path, headers },
+        method: request.method,
+        agent: this.#agent,
+        setHost: false,
+      });
+      let isConnected = false;
+      const limit = setTimeout(() => onward.destroy(new Error('no connection')), connectMs);
+      const fail = (error: unknown) => {
+        clearTimeout(limit);
+        resolve({ type: isConnected ? 'broken' : 'unsent', error });
+      };
+      const abandon = () => onward.destroy(new Error('the client has gone'));
+      response.once('close', abandon);
+      onward.once('close', () => response.off('close', abandon));
+      onward.once('error', fail);
+      onward.once('socket', (socket) => {
+        const begin = () => {
+          clearTimeout(limit);
+          isConnected = true;
+          if (body.type === 'whole') onward.end(body.bytes);
+          else body.source.pipe(onward);
+        };
+        if (socket.connecting) socket.once(this.#isSecure ? 'secureConnect' : 'connect', begin);
+        else begin();
+      });
+      onward.once('response', (incoming) => {
+        relay(incoming, response).then(() => resolve({ type: 'answered' }), fail);
+      });
+    });
+  }
+}
+
+interface TryOptions {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly body: Body;
+  readonly connectMs: number;
+}
+
+/** Passes an answer on as it comes. Rejects when it breaks off. */
+function relay(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  return new Promise((resolve, reject) => {
+    response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, [
+      ...endToEnd(incoming, null),
+      ...['Connection', 'close'],
+    ]);
+    // A stream of events begins with headers alone.
+    response.flushHeaders();
+    incoming.once('error', reject);
+    response.once('finish', resolve);
+    response.once('close', resolve);
+    incoming.pipe(response);
+  });
+}
+
+/** A small body is read before it is sent, so that it can be sent again; a large one passes through. */
+async function bodyOf(request: IncomingMessage): Promise<Body> {
+  const length = Number(request.headers['content-length'] ?? 0);
+  const isChunked = request.headers['transfer-encoding'] !== undefined;
+  if (isChunked || length > KEPT_BODY_BYTES) return { type: 'stream', source: request };
+  const chunks: Buffer[] = [];
+  if (length > 0) for await (const chunk of request) chunks.push(chunk as Buffer);
+  return { type: 'whole', bytes: Buffer.concat(chunks) };
+}
+
+function isHarmlessTwice(request: IncomingMessage): boolean {
+  const isReading = request.method === 'GET' || request.method === 'HEAD';
+  return isReading || request.headers['idempotency-key'] !== undefined;
+}
+
+/** What is not sent on. Workers have to find the next controller themselves: their orders come from it. */
+function refusalOf(request: IncomingMessage): string | null {
+  const path = request.url ?? '/';
+  const isOfThis = /^\/(readyz|healthz|agent)([/?]|$)/.test(path);
+  if (isOfThis) return 'this controller has handed over and only forwards';
+  const isForwarded = /\bunderstudy-/.test(String(request.headers.via ?? ''));
+  return isForwarded ? 'this request was forwarded already' : null;
+}
+
+function refuse(response: ServerResponse, message: string): void {
+  answer(response, 'not-active', message);
+}
+
+function answer(response: ServerResponse, code: RefusalCode, message: string): void {
+  const body = JSON.stringify({ error: { code, message } });
+  response.writeHead(refusals[code], {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+    'Retry-After': '1',
+    Connection: 'close',
+  });
+  response.end(body);
+}

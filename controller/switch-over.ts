@@ -1,0 +1,119 @@
+import type { Failpoints } from './failpoints.ts';
+import { Forwarder } from './http/forwarder.ts';
+import type { ApiServer } from './http/server.ts';
+import type { Scheduler } from './scheduler/scheduler.ts';
+import type { Committer } from './store/committer.ts';
+import type { TenureGuard } from './tenure/guard.ts';
+import type { AgentService } from './work/agents.ts';
+import type { Dispatcher } from './work/dispatcher.ts';
+
+export interface SwitchOverParts {
+  readonly node: string;
+  readonly guard: TenureGuard;
+  readonly server: Pick<ApiServer, 'gate' | 'divert'>;
+  readonly scheduler: Pick<Scheduler, 'pause' | 'resume' | 'stop'>;
+  readonly dispatcher: Pick<Dispatcher, 'pause' | 'resume' | 'stop' | 'isIdle' | 'whenIdle'>;
+  readonly committer: Pick<Committer, 'isIdle' | 'whenIdle' | 'isAway'>;
+  readonly agents: Pick<AgentService, 'leave'>;
+  readonly failpoints: Failpoints;
+}
+
+/** `called-off`: it was told to resume before it was done. */
+export type Held =
+  | { readonly type: 'held' }
+  | { readonly type: 'failed'; readonly reason: string }
+  | { readonly type: 'called-off' };
+
+/**
+ * How a tenure is handed over without a failed request. Each step can be taken back until the last: nothing
+ * new is begun; what is under way ends; nothing may be done for the term; all is sent on.
+ */
+export class SwitchOver {
+  readonly #parts: SwitchOverParts;
+  #phase: 'none' | 'holding' | 'held' | 'forwarding' = 'none';
+
+  constructor(parts: SwitchOverParts) {
+    this.#parts = parts;
+  }
+
+  /** Parks what comes and waits until nothing is under way, for `forMs` at most; else all goes on. */
+  async hold(forMs: number): Promise<Held> {
+    if (this.#phase === 'held') return { type: 'held' };
+    if (this.#phase !== 'none') return { type: 'failed', reason: `it is ${this.#phase} already` };
+    const { guard, server, scheduler, dispatcher, failpoints } = this.#parts;
+    failpoints.pass('before-hold');
+    this.#phase = 'holding';
+    server.gate.park();
+    scheduler.pause();
+    dispatcher.pause();
+    failpoints.pass('after-hold');
+    await this.#untilQuiet(forMs);
+    if (this.#phase !== 'holding') return { type: 'called-off' };
+    const reason = this.#disquiet();
+    if (reason !== null) {
+      this.resume();
+      return { type: 'failed', reason };
+    }
+    guard.hold();
+    this.#phase = 'held';
+    return { type: 'held' };
+  }
+
+  /** Goes on as before. */
+  resume(): void {
+    if (this.#phase !== 'holding' && this.#phase !== 'held') return;
+    const { guard, server, scheduler, dispatcher } = this.#parts;
+    this.#phase = 'none';
+    guard.resume();
+    dispatcher.resume();
+    scheduler.resume();
+    server.gate.open();
+  }
+
+  /** This process is to end: who waits is answered, if only by a refusal. */
+  end(): void {
+    if (this.#phase === 'holding') this.resume();
+    else if (this.#phase === 'held') this.#parts.server.gate.open();
+  }
+
+  /** The tenure is somebody else's: this process only sends on what it gets, for the rest of its life. */
+  forward(to: string): void {
+    if (this.#phase === 'forwarding') return;
+    const { node, guard, server, scheduler, dispatcher, agents, failpoints } = this.#parts;
+    this.#phase = 'forwarding';
+    guard.hold();
+    scheduler.stop();
+    dispatcher.stop();
+    agents.leave(to);
+    const onForward = () => failpoints.pass('during-forward');
+    server.divert(new Forwarder({ to, name: node, onForward }).handle);
+  }
+
+  /** What ends may begin something else, so all are looked at again after each wait. */
+  async #untilQuiet(forMs: number): Promise<void> {
+    const { guard, server, dispatcher, committer } = this.#parts;
+    let limit: NodeJS.Timeout | undefined;
+    let isLate = false;
+    const late = new Promise<void>((resolve) => {
+      limit = setTimeout(() => {
+        isLate = true;
+        resolve();
+      }, forMs);
+    });
+    while (this.#phase === 'holding' && !isLate && this.#disquiet() !== null) {
+      const ends = [server.gate, dispatcher, committer].map((part) => part.whenIdle());
+      await Promise.race([Promise.all([...ends, guard.untilMayAct()]), late]);
+    }
+    clearTimeout(limit);
+  }
+
+  /** Why it can't be handed over at this moment; null when it can. */
+  #disquiet(): string | null {
+    const { guard, server, dispatcher, committer } = this.#parts;
+    if (committer.isAway) return 'the database does not take changes';
+    if (!committer.isIdle) return 'changes are not committed yet';
+    if (server.gate.underWay > 0) return `${server.gate.underWay} requests are under way`;
+    if (!dispatcher.isIdle) return 'orders have not gone out yet';
+    return guard.mayAct() ? null : 'the tenure is in doubt';
+  }
+}

@@ -1,0 +1,145 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import { Bench, startStore, TOKEN } from './bench.ts';
+import { FakeWorker } from './fake-worker.ts';
+import { Load, runsOf } from './load.ts';
+
+type Store = Awaited<ReturnType<typeof startStore>>;
+let store: Store;
+test.before(async () => {
+  store = await startStore();
+});
+test.after.always(() => store.end());
+
+const HOLD_MS = 400;
+const FORWARD_MS = 5_000;
+
+async function pair(t: ExecutionContext): Promise<{ a: Bench; b: Bench }> {
+  const a = await Bench.start(t, store.postgres);
+  const b = await Bench.start(t, store.postgres, { node: 'b', beside: a });
+  await a.activate(5n);
+  await a.ask('PUT', '/api/v1/jobs/j', { command: ['true'] });
+  return { a, b };
+}
+
+async function handOver(a: Bench, b: Bench): Promise<void> {
+  a.tell({ type: 'hold', forMs: HOLD_MS });
+  await a.said('held');
+  // As the heartbeats do: one hands over and has its controller forward, the other activates.
+  const activated = b.activate(6n);
+  a.tell({ type: 'forward', to: b.url, forMs: FORWARD_MS });
+  await activated;
+}
+
+test('F83: under 200 requests a second a switch-over fails none, doubles none and takes under 500 ms', async (t) => {
+  const { a, b } = await pair(t);
+  const load = new Load([a.url], 200);
+  await pause(700);
+  await handOver(a, b);
+  load.add(b.url);
+  await pause(1_000);
+  const outcomes = await load.stop();
+
+  t.true(outcomes.length > 300);
+  const failed = outcomes.filter(({ status }) => status < 200 || status > 299);
+  t.deepEqual(failed, []);
+  const longest = outcomes.reduce((most, each) => (each.tookMs > most.tookMs ? each : most));
+  t.log(`${outcomes.length} requests, the longest ${Math.round(longest.tookMs)} ms`);
+  t.true(longest.tookMs <= 500, JSON.stringify(longest));
+  t.true(outcomes.some(({ node }) => node === 'a'));
+  t.true(outcomes.some(({ node }) => node === 'b'));
+  const runs = (await b.query('select id from understudy.run')).map(
+    (row) => (row as { id: string }).id,
+  );
+  t.deepEqual(runs.toSorted(), runsOf(outcomes).toSorted(), 'one run for each that was answered');
+});
+
+test('F83: a worker is sent to the next controller in the same breath', async (t) => {
+  const { a, b } = await pair(t);
+  const worker = new FakeWorker(a);
+  await worker.join();
+  await handOver(a, b);
+  t.like(await worker.order('leave'), { term: '5', next: b.url });
+  t.is((await a.ask('GET', '/readyz')).status, 503);
+  t.is(
+    (await worker.register('5')).status,
+    503,
+    'its orders come from b, so must its registration',
+  );
+  const there = new FakeWorker(b);
+  t.teardown(() => there.leave());
+  await there.join();
+});
+
+test('F83: who follows a log or the events is ended, and goes on at the next one', async (t) => {
+  const { a, b } = await pair(t);
+  const { id } = (await a.ask('POST', '/api/v1/jobs/j/runs', {})).body as { id: string };
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const streams = [`/api/v1/runs/${id}/log?follow=true`, '/api/v1/events/stream'].map((path) =>
+    fetch(`${a.url}${path}`, { headers }),
+  );
+  const open = await Promise.all(streams);
+  t.deepEqual(
+    open.map(({ status }) => status),
+    [200, 200],
+  );
+  await handOver(a, b);
+  await Promise.all(open.map((response) => response.text()));
+  const again = await fetch(`${a.url}/api/v1/events/stream`, { headers });
+  t.is(again.headers.get('understudy-node'), 'b');
+  await again.body?.cancel();
+});
+
+test('a hold that is called off lets in what waited, and everything goes on', async (t) => {
+  const { a } = await pair(t);
+  a.tell({ type: 'hold', forMs: HOLD_MS });
+  await a.said('held');
+  const waiting = [
+    a.ask('PUT', '/api/v1/jobs/k', { command: ['true'] }),
+    a.ask('GET', '/api/v1/jobs'),
+  ];
+  t.is((await a.ask('GET', '/readyz')).status, 503);
+  a.tell({ type: 'resume' });
+  t.deepEqual(
+    (await Promise.all(waiting)).map(({ status }) => status),
+    [201, 200],
+  );
+  t.is((await a.ask('GET', '/readyz')).status, 200);
+});
+
+test('what can not be finished in time is a failed hold, and nothing happened', async (t) => {
+  const { a } = await pair(t);
+  // The fence is taken, so that nothing can be committed.
+  const blocked = a.query(`begin; set local search_path to understudy;
+    select pg_advisory_xact_lock(fence_key('orders')); select pg_sleep(2); commit`);
+  await pause(300);
+  const writing = a.ask('PUT', '/api/v1/jobs/k', { command: ['true'] });
+  await pause(200);
+  a.tell({ type: 'hold', forMs: 100 });
+  t.regex(JSON.stringify(await a.said('holdFailed')), /not committed|under way/);
+  t.is((await writing).status, 201);
+  t.is((await a.ask('GET', '/api/v1/jobs')).status, 200);
+  await blocked;
+});
+
+test('held, it writes nothing, and it ends with its deadline if nobody says more', async (t) => {
+  const a = await Bench.start(t, store.postgres);
+  await a.activate(5n, 3_000);
+  a.tell({ type: 'hold', forMs: HOLD_MS });
+  await a.said('held');
+  const parked = a.ask('PUT', '/api/v1/jobs/k', { command: ['true'] });
+  await t.throwsAsync(parked);
+  await a.ended;
+  t.deepEqual(await a.query('select name from understudy.job'), []);
+});
+
+test('a forwarder ends by itself, without having acted', async (t) => {
+  const { a, b } = await pair(t);
+  a.tell({ type: 'hold', forMs: HOLD_MS });
+  await a.said('held');
+  const activated = b.activate(6n);
+  a.tell({ type: 'forward', to: b.url, forMs: 1_000 });
+  await activated;
+  await a.ended;
+  t.is(a.child.exitCode, 0);
+});
