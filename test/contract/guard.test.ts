@@ -116,7 +116,7 @@ test('An extended tenure lets the wrapped program live, and it may say goodbye w
   t.regex(readFileSync(file, 'utf8'), /goodbye/);
 });
 
-test('F83: for a switch-over a wrapped program is asked to end, and its guard ends with it', async (t) => {
+test('I12: for a switch-over a wrapped program is asked to end, and its guard ends with it', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'understudy-guarded-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'written');

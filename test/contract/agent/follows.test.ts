@@ -104,7 +104,7 @@ test('a controller that names the next one sends the agent there, listed or not'
   t.is(c.registers.length, 1);
 });
 
-test('F44: an agent stays with a controller whose store is away, and its results arrive later', async (t) => {
+test('an agent stays with a controller whose store is away, and its results arrive later', async (t) => {
   const a = await FakeController.open({ node: 'a', term: 1n });
   t.teardown(() => a.close());
   const agent = new AgentProcess(t, { controllers: [a.url] });
@@ -122,7 +122,7 @@ test('F44: an agent stays with a controller whose store is away, and its results
   t.notRegex(agent.log, /lost controller/);
 });
 
-test('F44: an agent does not give up on a controller that can not take it in for the moment', async (t) => {
+test('an agent does not give up on a controller that can not take it in for the moment', async (t) => {
   const a = await FakeController.open({ node: 'a', term: 1n });
   t.teardown(() => a.close());
   a.isStoreAway = true;

@@ -31,7 +31,7 @@ async function handOver(a: Bench, b: Bench): Promise<void> {
   await activated;
 }
 
-test('F83: under 200 requests a second a switch-over fails none, doubles none and takes under 500 ms', async (t) => {
+test('I12: under 200 requests a second a switch-over fails none, doubles none and takes under 500 ms', async (t) => {
   const { a, b } = await pair(t);
   const load = new Load([a.url], 200);
   await pause(700);
@@ -54,7 +54,7 @@ test('F83: under 200 requests a second a switch-over fails none, doubles none an
   t.deepEqual(runs.toSorted(), runsOf(outcomes).toSorted(), 'one run for each that was answered');
 });
 
-test('F83: a worker is sent to the next controller in the same breath', async (t) => {
+test('I12: a worker is sent to the next controller in the same breath', async (t) => {
   const { a, b } = await pair(t);
   const worker = new FakeWorker(a);
   await worker.join();
@@ -71,7 +71,7 @@ test('F83: a worker is sent to the next controller in the same breath', async (t
   await there.join();
 });
 
-test('F83: who follows a log or the events is ended, and goes on at the next one', async (t) => {
+test('I12: who follows a log or the events is ended, and goes on at the next one', async (t) => {
   const { a, b } = await pair(t);
   const { id } = (await a.ask('POST', '/api/v1/jobs/j/runs', {})).body as { id: string };
   const headers = { authorization: `Bearer ${TOKEN}` };

@@ -62,7 +62,7 @@ test('a controller that names the next one is left for that one', (t) => {
   t.deepEqual(effects.at(-1), { type: 'ask', beyond: 5n, next: 'http://c' });
 });
 
-test('F44: a controller that can take nobody in for the moment costs no round, however long', (t) => {
+test('a controller that can take nobody in for the moment costs no round, however long', (t) => {
   const refused: FollowEvent = { ...lost(), patient: true };
   const rounds = Array.from({ length: 50 }, (_, round) => [
     [answered(a), 100 * round + 1] as const,
