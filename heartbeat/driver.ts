@@ -26,6 +26,8 @@ export interface RoleDriverOptions {
   readonly lookAtClocks: () => void;
   /** Called after each story. */
   readonly onStory: (story: Story) => void;
+  /** Called after each event was taken in, before its effects. */
+  readonly onStep?: (event: RoleEvent, state: RoleState) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -104,6 +106,7 @@ export class RoleDriver {
     const now = this.#options.clock.monotonicMs();
     const { state, effects } = stepRole(this.#state, event, now, this.#options.role);
     this.#state = state;
+    this.#options.onStep?.(event, state);
     for (const effect of effects) this.#execute(effect);
   }
 

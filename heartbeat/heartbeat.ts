@@ -9,6 +9,9 @@ import { exitCodes } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
 import { version } from '@understudy/shared/runtime/version';
 import { RoleDriver, TenureOver } from './driver.ts';
+import { makePairEvents } from './events/make-pair-events.ts';
+import type { PairEvents } from './events/pair-events.ts';
+import { lastServedWire } from './events/peers.ts';
 import { makeHeartbeatApp } from './http/app.ts';
 import { HeartbeatMetrics } from './http/metrics.ts';
 import { closeServer, listenOn } from './http/server.ts';
@@ -49,6 +52,7 @@ export class Heartbeat {
   readonly #peers: Peers;
   readonly #driver: RoleDriver;
   readonly #suspension: SuspensionWatch;
+  readonly #events: PairEvents;
   readonly #metrics: HeartbeatMetrics;
   readonly #hooks: Hooks;
   readonly #tenureOver = new TenureOver();
@@ -104,6 +108,14 @@ export class Heartbeat {
     this.#suspension = new SuspensionWatch(clock, config.timers.marginMs, () =>
       this.#driver.dispatch({ kind: 'suspended' }),
     );
+    this.#events = makePairEvents({
+      config,
+      role: this.#role,
+      peers: () => this.#peers.views(),
+      onInterruption: (interruption) => this.#metrics.observe(interruption),
+      clock,
+      log,
+    });
     this.#driver = new RoleDriver({
       role: this.#role,
       lease: this.#lease,
@@ -115,6 +127,7 @@ export class Heartbeat {
       },
       onStory: (story) => this.#onStory(story),
       lookAtClocks: () => this.#suspension.look(),
+      onStep: (event, state) => this.#events.onStep(event, state),
       clock,
       log,
     });
@@ -142,6 +155,7 @@ export class Heartbeat {
       const predecessor = await this.#start();
       if (!this.#stopping.signal.aborted) await this.#live(predecessor);
     } finally {
+      await this.#events.close();
       await this.#lease.close();
       await closeServer(server);
       await this.#hooks.finished();
@@ -176,6 +190,7 @@ export class Heartbeat {
   async #live(predecessor: string | null): Promise<void> {
     const { config } = this.#options;
     this.#running = true;
+    this.#events.onStarted(version, predecessor);
     this.#peers.start();
     const health = watchHealth({
       controller: this.#controller,
@@ -184,6 +199,8 @@ export class Heartbeat {
       listen: isWrapped(config) ? null : config.controller.listen,
       servingTerm: () => this.#servingTerm(),
       onUnhealthy: (detail) => this.#driver.dispatch({ kind: 'controller-unhealthy', detail }),
+      onChecked: (problem, failures) =>
+        this.#events.onCheck(problem, failures, config.controller.health.failures),
     });
     this.#suspension.start();
     const signsOfLife = setInterval(() => void this.#signOfLife(), SIGN_OF_LIFE_EVERY_MS);
@@ -205,6 +222,8 @@ export class Heartbeat {
     const app = makeHeartbeatApp({
       status: () => this.#status(),
       metrics: this.#metrics,
+      events: (after, limit) => this.#events.list(after, limit),
+      token,
       peerRoutes: makePeerRoutes({
         pair,
         node,
@@ -241,6 +260,8 @@ export class Heartbeat {
       controllerPid: this.#controller.pid,
       peers: this.#peers.views(),
       lastDemotion: this.#driver.lastDemotion,
+      promise: this.#events.promise,
+      measured: this.#events.measured,
       nowMs: this.#options.clock.monotonicMs(),
     });
   }
@@ -265,6 +286,7 @@ export class Heartbeat {
       notReady: [...status.notReady],
       ttlMs: config.timers.ttlMs,
       tenureOver: this.#tenureOver.term === null ? null : formatTerm(this.#tenureOver.term),
+      lastServed: lastServedWire(this.#events.ownLastService, clock.monotonicMs()),
     };
   }
 
@@ -298,6 +320,7 @@ export class Heartbeat {
 
   #onStory(story: Story): void {
     this.#metrics.count(story);
+    this.#events.onStory(story);
     // Peers hear of a change of role at once, not at the next turn.
     if (story.kind === 'serving' || story.kind === 'demoting') this.#peers.exchangeNow();
     this.#hooks.onStory(story);

@@ -2,12 +2,14 @@ import Router from '@koa/router';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
 import Koa from 'koa';
+import { answerError } from './answer.ts';
 import type { HeartbeatMetrics } from './metrics.ts';
+import { makeOperatorRouter, type OperatorRoutesOptions } from './operator-routes.ts';
 import type { StatusView } from './status.ts';
 
 const MOST_SAID_OF_PATH = 200;
 
-export interface HeartbeatAppOptions {
+export interface HeartbeatAppOptions extends OperatorRoutesOptions {
   readonly status: () => StatusView;
   readonly metrics: HeartbeatMetrics;
   /** The routes of the peer link. */
@@ -16,8 +18,8 @@ export interface HeartbeatAppOptions {
 }
 
 /**
- * The heartbeat's HTTP side. Everything is answered from memory and never waits for the store: a load
- * balancer and a peer get their answer also when the database is away.
+ * The heartbeat's HTTP side. What needs no token is answered from memory and never waits for the store: a
+ * load balancer and a peer get their answer also when the database is away.
  */
 export function makeHeartbeatApp(options: HeartbeatAppOptions): Koa {
   const app = new Koa();
@@ -44,7 +46,10 @@ export function makeHeartbeatApp(options: HeartbeatAppOptions): Koa {
   });
   app.use(answerErrors(options.log));
   app.use(options.peerRoutes);
+  const operator = makeOperatorRouter(options);
+  app.use(operator.routes());
   app.use(router.routes());
+  app.use(operator.allowedMethods());
   app.use(router.allowedMethods());
   // Koa's own report of broken client connections is noise here.
   app.silent = true;
@@ -81,17 +86,6 @@ function isReadable(context: Koa.Context): boolean {
   } catch {
     return false;
   }
-}
-
-/** The one shape of an error answer. */
-export function answerError(
-  context: Koa.Context,
-  status: number,
-  code: string,
-  message: string,
-): void {
-  context.status = status;
-  context.body = { error: { code, message } };
 }
 
 function answerCheck(context: Koa.Context, isGood: boolean, facts: object): void {

@@ -1,4 +1,5 @@
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Interruption } from '../events/interruption.ts';
 import type { Story } from '../role/state.ts';
 import type { StatusView } from './status.ts';
 
@@ -7,6 +8,7 @@ export class HeartbeatMetrics {
   readonly #registry = new Registry();
   readonly #roleChanges: Counter<'to' | 'reason'>;
   readonly #peerRefusals: Counter<'reason'>;
+  readonly #interruptions: Histogram<'failure'>;
 
   constructor(status: () => StatusView) {
     const { pair, node } = status();
@@ -39,6 +41,26 @@ export class HeartbeatMetrics {
       'The promise: longest time without an active after a host is lost.',
       () => status().timings.worstCaseMs / 1000,
     );
+    this.#byFailure('understudy_promise_seconds', 'The worst case by the settings.', () =>
+      status().promise.map(({ failure, worstMs }) => [failure, worstMs]),
+    );
+    this.#byFailure(
+      'understudy_interruption_last_seconds',
+      'The last interruption that was measured in the pair.',
+      () => status().measured.map(({ failure, last }) => [failure, last.interruptedMs]),
+    );
+    this.#byFailure(
+      'understudy_interruption_worst_seconds',
+      'The longest interruption that was measured in the pair.',
+      () => status().measured.map(({ failure, worstMs }) => [failure, worstMs]),
+    );
+    this.#interruptions = new Histogram({
+      name: 'understudy_interruption_seconds',
+      help: 'How long nobody served before this node did, by kind of failure.',
+      labelNames: ['failure'],
+      buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 60],
+      registers: [this.#registry],
+    });
     this.#roleChanges = new Counter({
       name: 'understudy_role_changes_total',
       help: 'Changes of the role of this node, by direction and reason.',
@@ -64,6 +86,11 @@ export class HeartbeatMetrics {
     }
   }
 
+  observe({ failure, interruptedMs }: Interruption): void {
+    if (interruptedMs === null) return;
+    this.#interruptions.observe({ failure: failure ?? 'other' }, interruptedMs / 1000);
+  }
+
   /** In the text format of Prometheus. */
   async text(): Promise<{ readonly type: string; readonly body: string }> {
     return { type: this.#registry.contentType, body: await this.#registry.metrics() };
@@ -76,6 +103,19 @@ export class HeartbeatMetrics {
       registers: [this.#registry],
       collect() {
         this.set(read());
+      },
+    });
+  }
+
+  #byFailure(name: string, help: string, read: () => readonly (readonly [string, number])[]): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['failure'],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [failure, ms] of read()) this.set({ failure }, ms / 1000);
       },
     });
   }

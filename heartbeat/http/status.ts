@@ -1,4 +1,6 @@
+import type { WorstCase } from '@understudy/shared/kernel/promise';
 import { formatTerm } from '@understudy/shared/kernel/term';
+import type { MeasuredView } from '@understudy/shared/protocol/events';
 import type { ControllerHostConfig, Timers } from '@understudy/shared/runtime/config/types';
 import { version } from '@understudy/shared/runtime/version';
 import type { LastDemotion } from '../driver.ts';
@@ -28,6 +30,10 @@ export interface StatusView {
   readonly version: string;
   readonly pid: number;
   readonly timings: Timers;
+  /** The worst case by the settings, per kind of failure. */
+  readonly promise: readonly WorstCase[];
+  /** What fail-overs and switch-overs really took. */
+  readonly measured: readonly MeasuredView[];
   readonly lastDemotion: (Omit<LastDemotion, 'term'> & { readonly term: string }) | null;
 }
 
@@ -53,6 +59,8 @@ export interface StatusSources {
   readonly controllerPid: number | null;
   readonly peers: readonly PeerView[];
   readonly lastDemotion: LastDemotion | null;
+  readonly promise: readonly WorstCase[];
+  readonly measured: readonly MeasuredView[];
   readonly nowMs: number;
 }
 
@@ -83,6 +91,8 @@ export function viewStatus(sources: StatusSources): StatusView {
     version,
     pid: process.pid,
     timings: config.timers,
+    promise: sources.promise,
+    measured: sources.measured,
     lastDemotion:
       lastDemotion === null ? null : { ...lastDemotion, term: formatTerm(lastDemotion.term) },
   };

@@ -54,6 +54,9 @@ export interface Peers {
   exchangeNow(): void;
 }
 
+/** The `error` of a peer that was not asked since the start. */
+export const NOT_ASKED = 'not asked yet';
+
 /** In turns of asking: a peer that asked within the first, and answered within the second, is fresh. */
 const ASKED_WITHIN = 1.5;
 const ANSWERED_WITHIN = 5;
@@ -107,7 +110,7 @@ class PeerLink {
   #answeredAt = Number.NEGATIVE_INFINITY;
 
   constructor(url: string, http: AxiosInstance, options: PeersOptions) {
-    this.view = { url, state: null, heardAt: null, error: 'not asked yet' };
+    this.view = { url, state: null, heardAt: null, error: NOT_ASKED };
     this.#http = http;
     this.#options = options;
   }

@@ -19,6 +19,8 @@ export interface HealthOptions {
   /** The term under which it serves now; null while it doesn't. */
   readonly servingTerm: () => Term | null;
   readonly onUnhealthy: (detail: string) => void;
+  /** Each check: what was wrong, null when nothing was, and how many in a row were bad. */
+  readonly onChecked?: (problem: string | null, failures: number) => void;
 }
 
 /** While it is only warm, the controller is checked this many times more rarely. */
@@ -46,6 +48,7 @@ export function watchHealth(options: HealthOptions): { stop(): void } {
     const isYoung = term === null && controller.ageMs < START_GRACE_MS;
     if (problem === null || !isSame || isYoung) failures = 0;
     else failures += 1;
+    if (pid !== null && isSame) options.onChecked?.(problem, failures);
     if (problem !== null && failures >= config.failures) {
       failures = 0;
       options.onUnhealthy(problem);

@@ -3,11 +3,13 @@ import { version } from '@understudy/shared/runtime/version';
 import { Command, CommanderError } from 'commander';
 import { addAgentCommand } from './commands/agent.ts';
 import { addConfigCommand } from './commands/config.ts';
+import { addEventsCommand } from './commands/events.ts';
 import { addHostCommands } from './commands/host.ts';
 import { addJobCommand } from './commands/job.ts';
 import { addLocalCommand } from './commands/local.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addWhyCommand } from './commands/why.ts';
 import { DEFAULT_TIMEOUT } from './context.ts';
 
 /**
@@ -47,6 +49,8 @@ export function buildProgram(): Command {
     addHostCommands,
     addAgentCommand,
     addStatusCommand,
+    addEventsCommand,
+    addWhyCommand,
     addJobCommand,
     addRunCommand,
     addConfigCommand,

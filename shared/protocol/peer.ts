@@ -28,6 +28,16 @@ export const peerStateSchema = z.object({
   ttlMs: z.number(),
   /** The highest term whose tenure ended here without the store knowing. */
   tenureOver: termSchema.nullable(),
+  /** When and why it last ceased to serve, so that its successor can measure the interruption. */
+  lastServed: z
+    .object({
+      term: termSchema,
+      agoMs: z.number().nonnegative(),
+      how: z.enum(['demotion', 'last-good-check', 'hold']),
+      reason: z.string(),
+    })
+    .nullable()
+    .default(null),
 });
 export type PeerState = z.infer<typeof peerStateSchema>;
 export type PeerStateWire = z.input<typeof peerStateSchema>;

@@ -106,16 +106,36 @@ test('a command that needs an active controller gives up in one clear line', asy
 test('the help names every command, and none that is not there', async (t) => {
   const { code, stdout } = await understudy(['--help']);
   t.is(code, 0);
-  for (const command of ['create', 'heartbeat|start', 'agent', 'status', 'job', 'run', 'config']) {
+  for (const command of [
+    'create',
+    'heartbeat|start',
+    'agent',
+    'status',
+    'events',
+    'why',
+    'job',
+    'run',
+    'config',
+  ]) {
     t.true(stdout.includes(`\n  ${command} `), command);
   }
-  for (const command of ['switchover', 'pause', 'events', 'why', 'token', 'install', 'doctor']) {
+  for (const command of ['switchover', 'pause', 'token', 'install', 'doctor']) {
     t.false(stdout.includes(`\n  ${command} `), command);
   }
 });
 
 test('every command has help', async (t) => {
-  const commands = ['create', 'heartbeat', 'agent list', 'status', 'job run', 'run logs', 'local'];
+  const commands = [
+    'create',
+    'heartbeat',
+    'agent list',
+    'status',
+    'events',
+    'why',
+    'job run',
+    'run logs',
+    'local',
+  ];
   for (const command of commands) {
     const { code, stdout } = await understudy([...command.split(' '), '--help']);
     t.is(code, 0, command);

@@ -1,0 +1,50 @@
+import type { ClaimBasis } from '../lease/port.ts';
+import type { DemoteReason } from '../role/state.ts';
+
+/** The rules of the pair, in the words in which an event names them. ARCHITECTURE.md gives the reasons. */
+export const rules = {
+  noClaimOnHint: 'a refused connection or a silent peer is no evidence that its tenure is over',
+  lateIsNotOver:
+    'silence counts after T (1 + rho) without a change on our own clock, and only if the store says expired too',
+  failedIsUnknown:
+    'a renewal that fails means unknown, never no: the holder stays active until its trust runs out',
+  severalChecks: 'only several bad checks in a row count against a controller',
+  grant: 'the store grants by compare-and-set on what was observed, with a higher term',
+  refusal: 'the store refuses a claim when the lease is not as it was observed',
+  lostAnswer: 'a lost answer means unknown: the lease is read before anything else is done',
+  unusedGrant: 'a grant that can not be used is given back at once',
+  fence: 'the lease is given back only after nothing of the term runs any more',
+  giveBackFailed:
+    'a lease that could not be given back is left to run out; peers may ask for our word',
+  predecessor:
+    'a restarted heartbeat that found its predecessor dead is the only witness of it, and gives its lease back',
+  storeAway: 'nobody becomes active without the store',
+  suspended: 'after a sleep of the host nothing counts that was known before',
+  testimony: "the word of the holder's own host binds it: the lease of that term may be broken",
+  givenWord: 'a word given binds: no grant up to that term is used here',
+  serve:
+    'a controller serves once the grant is fenced, what is open is loaded and its port is open',
+} as const;
+
+/** Why a claim was allowed. */
+export const claimRules: Readonly<Record<ClaimBasis, string>> = {
+  released: 'a lease that was released may be claimed at once',
+  testified: rules.testimony,
+  silence:
+    'silence: unchanged for T (1 + rho) on our own clock, and expired in the store by its own clock',
+};
+
+/** Why an active node goes passive. */
+export const demotionRules: Readonly<Record<DemoteReason, string>> = {
+  'asked-to-stop':
+    'a heartbeat that is asked to stop lets its controller finish, then gives the lease back',
+  'controller-ended': 'a node without a controller is not active',
+  'controller-unhealthy':
+    'a controller that fails several checks in a row is killed, not waited for',
+  'controller-did-not-serve':
+    'a controller that does not serve in time after its activation is killed',
+  'lease-lost': 'a renewal that the store refuses means that the lease is lost',
+  'trust-ran-out':
+    'without a renewal, trust ends T - M after the last one that succeeded was sent, before the store lets others claim',
+  'higher-term-seen': 'whoever hears of a higher term is deposed',
+};
