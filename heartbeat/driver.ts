@@ -15,6 +15,7 @@ import { initialRole, stepRole } from './role/step.ts';
 import { narrate } from './role/story.ts';
 import { mayTestify } from './role/view.ts';
 import type { ControllerProcess } from './supervise/controller-process.ts';
+import type { SuspensionWatch } from './supervise/suspension.ts';
 
 export interface RoleDriverOptions {
   readonly role: RoleOptions;
@@ -22,8 +23,8 @@ export interface RoleDriverOptions {
   readonly controller: Pick<ControllerProcess, 'start' | 'activate' | 'extend' | 'drain' | 'kill'>;
   readonly askTestimony: (held: Held) => void;
   readonly tellPeersTenureOver: (term: Term) => void;
-  /** Called before an answer of the store is taken in: it may have waited out a suspension of this host. */
-  readonly lookAtClocks: () => void;
+  /** Looked at before an answer of the store is taken in: it may have waited out a suspension of this host. */
+  readonly suspension: Pick<SuspensionWatch, 'look' | 'offsetMs'>;
   /** Called after each story. */
   readonly onStory: (story: Story) => void;
   /** Called after each event was taken in, before its effects. */
@@ -152,7 +153,11 @@ export class RoleDriver {
       case 'start-controller':
         return controller.start();
       case 'activate-controller':
-        return controller.activate(effect.term, effect.trustedUntil);
+        return controller.activate(
+          effect.term,
+          effect.trustedUntil,
+          this.#options.suspension.offsetMs,
+        );
       case 'extend-tenure':
         return controller.extend(effect.term, effect.trustedUntil);
       case 'drain-controller':
@@ -169,7 +174,7 @@ export class RoleDriver {
   /** Lease calls never reject; if one does, that is a defect, and the process ends by it. */
   #later(call: Promise<RoleEvent>): void {
     void call.then((event) => {
-      this.#options.lookAtClocks();
+      this.#options.suspension.look();
       this.dispatch(event);
     });
   }

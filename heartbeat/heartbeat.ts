@@ -126,7 +126,7 @@ export class Heartbeat {
         this.#peers.exchangeNow();
       },
       onStory: (story) => this.#onStory(story),
-      lookAtClocks: () => this.#suspension.look(),
+      suspension: this.#suspension,
       onStep: (event, state) => this.#events.onStep(event, state),
       clock,
       log,

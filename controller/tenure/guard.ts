@@ -30,7 +30,8 @@ export class TenureGuard {
     this.#options = options;
     this.term = tenure.term;
     this.#trustedUntilNs = tenure.trustedUntilNs;
-    this.#offsetMs = this.#clockOffsetMs();
+    // As the heartbeat last saw it: the host may have slept between its look and this one.
+    this.#offsetMs = tenure.clockOffsetMs ?? this.#clockOffsetMs();
   }
 
   get trustedUntilNs(): bigint {

@@ -89,8 +89,10 @@ export class ControllerProcess {
     }, waitMs);
   }
 
-  activate(term: Term, trustedUntilMs: number): void {
-    this.#send({ type: 'activate', tenure: wireTenure(term, trustedUntilMs) });
+  /** `clockOffsetMs`: wall clock minus monotonic clock, as it was when trust was last checked. */
+  activate(term: Term, trustedUntilMs: number, clockOffsetMs: number): void {
+    const tenure = { ...wireTenure(term, trustedUntilMs), clockOffsetMs };
+    this.#send({ type: 'activate', tenure });
   }
 
   extend(term: Term, trustedUntilMs: number): void {

@@ -31,6 +31,11 @@ export class SuspensionWatch {
     if (this.#timer !== null) clearInterval(this.#timer);
   }
 
+  /** Wall clock minus monotonic clock at the last look. */
+  get offsetMs(): number {
+    return this.#offsetMs;
+  }
+
   look(): void {
     const present = this.#presentOffsetMs();
     const gapMs = Math.abs(present - this.#offsetMs);

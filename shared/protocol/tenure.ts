@@ -21,7 +21,12 @@ const monotonicNsSchema = z
  * The tenure as the heartbeat hands it to its child: the term, and the absolute monotonic instant
  * (nanoseconds, valid for every process of this host) up to which the child may act for that term.
  */
-export const tenureSchema = z.object({ term: termSchema, trustedUntilNs: monotonicNsSchema });
+export const tenureSchema = z.object({
+  term: termSchema,
+  trustedUntilNs: monotonicNsSchema,
+  /** Wall clock minus monotonic clock when trust was last checked: a suspension since then shows. */
+  clockOffsetMs: z.number().optional(),
+});
 export type Tenure = z.infer<typeof tenureSchema>;
 
 /**

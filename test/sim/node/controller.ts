@@ -102,12 +102,15 @@ export class SimController {
     this.node.controllerDied(this, why);
   }
 
-  activate(term: Term, trustedUntilMs: number): void {
+  activate(
+    { term, trustedUntil }: { readonly term: Term; readonly trustedUntil: number },
+    clockOffsetMs: number,
+  ): void {
     if (this.#guard !== null) return;
     const { knobs } = this.#world;
     const { ttlMs, marginMs } = knobs.timers;
     this.#guard = new TenureGuard(
-      { term, trustedUntilNs: msToNs(trustedUntilMs) },
+      { term, trustedUntilNs: msToNs(trustedUntil), clockOffsetMs },
       {
         clock: this.node.host.clock,
         trustMs: ttlMs - marginMs,

@@ -181,6 +181,7 @@ export class SimHeartbeat {
 
   #execute(effect: RoleEffect): void {
     const { node } = this;
+    const clockOffsetMs = this.#clockOffsetMs;
     switch (effect.kind) {
       case 'read-lease':
         return this.#read();
@@ -199,9 +200,7 @@ export class SimHeartbeat {
       case 'start-controller':
         return node.startController();
       case 'activate-controller':
-        return node.tellController((controller) =>
-          controller.activate(effect.term, effect.trustedUntil),
-        );
+        return node.tellController((controller) => controller.activate(effect, clockOffsetMs));
       case 'extend-tenure':
         return node.tellController((controller) =>
           controller.extend(effect.term, effect.trustedUntil),

@@ -19,7 +19,7 @@ function guarded() {
     time.monotonic += elapsedMs;
     time.wall += elapsedMs;
   };
-  return { guard, time, pass, slept };
+  return { guard, time, pass, slept, clock };
 }
 
 test('the guard allows until the deadline, and not at it', (t) => {
@@ -50,6 +50,15 @@ test('after the host slept nothing is allowed until a renewal that was sent afte
   pass(100);
   guard.extend({ term: 3n, trustedUntilNs: ms(2_100) });
   t.true(guard.mayAct());
+});
+
+test('F33: a suspension between the look of the heartbeat and the birth of the guard is noticed', (t) => {
+  const { clock } = guarded();
+  const options = { clock, trustMs: 1_000, onSlept: () => undefined };
+  const clockOffsetMs = clock.wallMs() - clock.monotonicMs();
+  const tenure = { term: 3n, trustedUntilNs: ms(2_000) };
+  t.true(new TenureGuard({ ...tenure, clockOffsetMs }, options).mayAct());
+  t.false(new TenureGuard({ ...tenure, clockOffsetMs: clockOffsetMs - 300 }, options).mayAct());
 });
 
 test('a wait for permission ends with the renewal', async (t) => {
