@@ -1,8 +1,9 @@
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import type { Register, RegisteredWire } from '@understudy/shared/protocol/agent';
 import type { Candidate } from '../dispatch/queue.ts';
+import { judgeUnknown, unwantedOf } from '../dispatch/reconcile.ts';
 import { openAttempt, type RunRecord } from '../dispatch/run.ts';
-import { loseAttempt, refuseAttempt } from '../dispatch/transitions.ts';
+import { loseAttempt } from '../dispatch/transitions.ts';
 import type { AgentRecord, EventKind, NewEvent } from '../store/records.ts';
 import { type AgentEntry, type OrderStream, pastOf, refuseLate } from './agent-entry.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
@@ -77,14 +78,23 @@ export class AgentService {
     this.#awaitReturn(id);
     const commit = this.#state.apply({
       agents: [record],
-      runs: this.#judge(message, isSameJournal),
+      runs: judgeUnknown(
+        {
+          agent: id,
+          attempts: message.attempts,
+          isSameJournal,
+          open: this.#state.openOnAgent(id),
+          isOrderPending: (run) => this.#state.isOrderPending(run),
+        },
+        momentOf(this.#context),
+      ),
     });
     await committed(commit);
     return {
       term: formatTerm(this.#context.term),
       node: this.#context.node,
       beatEveryMs: this.#config.beatEveryMs,
-      unwanted: this.#unwanted(message),
+      unwanted: unwantedOf(message.attempts, (run) => this.#state.open(run)),
     };
   }
 
@@ -195,35 +205,6 @@ export class AgentService {
       stream?.send({ type: 'leave', term: formatTerm(this.#context.term), next });
       stream?.close();
     }
-  }
-
-  /**
-   * What we thought it runs, and it does not know. If its journal is the one that it had when the order
-   * was given, the order never arrived and never will: the run goes back to the queue, in either
-   * delivery class. Else nobody can know whether it ran.
-   */
-  #judge(message: Register, isSameJournal: boolean): RunRecord[] {
-    const runs = new Set(message.attempts.map(({ run, attempt }) => `${run}.${attempt}`));
-    const moment = momentOf(this.#context);
-    return this.#state
-      .openOnAgent(message.agent)
-      .filter((run) => !runs.has(`${run.id}.${openAttempt(run)?.number}`))
-      .filter((run) => !this.#state.isOrderPending(run))
-      .map((run) =>
-        isSameJournal && openAttempt(run)?.state === 'dispatched'
-          ? refuseAttempt(run, `the order never reached agent ${message.agent}`, moment)
-          : loseAttempt(run, `agent ${message.agent} does not know this attempt`, moment),
-      );
-  }
-
-  /** What it runs, and we don't want: the run is over, or another attempt of it counts. */
-  #unwanted(message: Register): { run: string; attempt: number }[] {
-    return message.attempts
-      .filter(({ run, attempt, state }) => {
-        const open = this.#state.open(run);
-        return state === 'running' && (open === null || openAttempt(open)?.number !== attempt);
-      })
-      .map(({ run, attempt }) => ({ run, attempt }));
   }
 
   #awaitReturn(id: string): void {
