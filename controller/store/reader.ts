@@ -106,7 +106,7 @@ export class Reader {
       `select start::text as start, data from run_log
        where run = $1 and attempt = $2 and start >= coalesce((
          select max(start) from run_log where run = $1 and attempt = $2 and start <= $3), 0)
-       order by start limit ${MAX_CHUNKS}`,
+       order by run_log.start limit ${MAX_CHUNKS}`,
       [run, attempt, from],
     );
     return rows.map((row) => ({ start: Number(row['start']), data: row['data'] as Buffer }));

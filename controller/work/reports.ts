@@ -15,7 +15,7 @@ interface Outcome {
   readonly events: NewEvent[];
 }
 
-/** So often an end is refused because of missing output; then it counts, and says so. */
+/** So often a report is refused because of missing output; then it counts, and the end says so. */
 const PATIENCE = 3;
 
 /**
@@ -27,7 +27,7 @@ export class ReportService {
   readonly #state: WorkState;
   readonly #agents: AgentService;
   readonly #reader: Reader;
-  /** How often the end of an attempt came before its output. */
+  /** How often something of an attempt came before the output that precedes it. */
   readonly #incomplete = new Map<string, number>();
 
   constructor(context: TenureContext, state: WorkState, agents: AgentService, reader: Reader) {
@@ -79,7 +79,7 @@ export class ReportService {
       this.#keepLate(outcome, run, attempt, report);
       return true;
     }
-    if (report.type === 'ended' && this.#isIncomplete(attempt, report)) return false;
+    if (this.#isIncomplete(attempt, report)) return false;
     const next = this.#next(outcome, run, attempt, report);
     if (next !== run) outcome.runs.set(run.id, next);
     return true;
@@ -116,9 +116,14 @@ export class ReportService {
     }
   }
 
-  /** Output can be missing for good only when the database lost what it had acknowledged. */
-  #isIncomplete(attempt: AttemptRecord, report: Extract<Report, { type: 'ended' }>): boolean {
-    if (attempt.logBytes >= report.logBytes) return false;
+  /**
+   * Whether output is missing that comes before this: what is stored behind a gap could never be read.
+   * It can be missing for good only when the database lost what it had acknowledged.
+   */
+  #isIncomplete(attempt: AttemptRecord, report: Report): boolean {
+    const before =
+      report.type === 'log' ? report.offset : report.type === 'ended' ? report.logBytes : 0;
+    if (attempt.logBytes >= before) return false;
     const key = keyOf(report);
     const times = (this.#incomplete.get(key) ?? 0) + 1;
     this.#incomplete.set(key, times);

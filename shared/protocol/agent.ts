@@ -14,6 +14,13 @@ import { termSchema } from './tenure.ts';
  * it has seen, and a controller that is shown a higher term steps down.
  */
 
+/** A place in an attempt's output. Sums of two such numbers are still exact. */
+const logPlace = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 50);
+
 const attemptKey = { run: z.uuid(), attempt: z.number().int().min(1) };
 
 export const registerSchema = z.object({
@@ -85,7 +92,7 @@ export const reportSchema = z.discriminatedUnion('type', [
     type: z.literal('log'),
     ...attemptKey,
     /** Where in the attempt's output these bytes begin. */
-    offset: z.number().int().min(0),
+    offset: logPlace,
     /** base64 */
     data: z.string(),
   }),
@@ -99,7 +106,7 @@ export const reportSchema = z.discriminatedUnion('type', [
     signal: z.string().max(32).nullable(),
     reason: reason.nullable(),
     /** Length of the attempt's whole output; the end is stored only after all of it. */
-    logBytes: z.number().int().min(0),
+    logBytes: logPlace,
   }),
   /** The order was not carried out and never will be. */
   z.object({

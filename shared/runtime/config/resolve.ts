@@ -1,7 +1,7 @@
-import { parse as parseYaml } from 'yaml';
 import type { Key, Keys, ValueOf } from './keys.ts';
 import { masked } from './mask.ts';
 import type { Problem } from './problems.ts';
+import { shown } from './shown.ts';
 import {
   type ConfigSources,
   collectFound,
@@ -9,6 +9,7 @@ import {
   environmentName,
   type Found,
 } from './sources.ts';
+import { readYaml } from './yaml.ts';
 
 /** One effective value: as it was given, with `env:NAME` filled in, and where it came from. */
 export interface Entry {
@@ -86,12 +87,9 @@ function fillIn(
 
 function fromText(value: unknown, key: Key<unknown>): unknown {
   if (key.kind.fromText === 'as-is' || typeof value !== 'string') return value;
-  try {
-    return parseYaml(value);
-  } catch {
-    // Not YAML: the kind refuses the text, and the message shows it.
-    return value;
-  }
+  const read = readYaml(value);
+  // Not YAML: the kind refuses the text, and the message shows it.
+  return read.type === 'value' ? read.value : value;
 }
 
 function checkedValue(name: string, key: Key<unknown>, entry: Entry, problems: Problem[]): unknown {
@@ -111,9 +109,4 @@ function checkedValue(name: string, key: Key<unknown>, entry: Entry, problems: P
   const text = `holds ${held}; expected ${key.kind.expected}`;
   problems.push({ key: name, text, source: entry.source });
   return undefined;
-}
-
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }

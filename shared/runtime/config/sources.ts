@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { parseDocument } from 'yaml';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { messageOf } from '../errors.ts';
 import type { Keys } from './keys.ts';
 import type { Problem } from './problems.ts';
+import { shown } from './shown.ts';
 import { suggestName } from './suggest.ts';
+import { readYaml } from './yaml.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -61,21 +62,45 @@ export function readConfigFile(
   file: string,
   problems: Problem[],
 ): Readonly<Record<string, unknown>> | null {
+  const problem = (text: string) => {
+    problems.push({ key: '', text, source: `file ${file}` });
+    return null;
+  };
   try {
-    const document = parseDocument(readFileSync(file, 'utf8'), { prettyErrors: true });
-    const [error] = document.errors;
-    if (error !== undefined) throw new Error(`is not YAML: ${error.message.split('\n', 1)[0]}`);
-    const tree: unknown = document.toJS() ?? {};
-    if (isMapping(tree)) return tree;
-    problems.push({
-      key: '',
-      text: `holds ${JSON.stringify(tree)}; expected keys and values`,
-      source: `file ${file}`,
-    });
+    const read = readYaml(readText(file));
+    if (read.type === 'bad') return problem(read.problem);
+    const tree = read.value ?? {};
+    return isMapping(tree) ? tree : problem(`holds ${kindOf(tree)}; expected keys and values`);
   } catch (error) {
-    problems.push({ key: '', text: messageOf(error), source: `file ${file}` });
+    return problem(messageOf(error));
   }
-  return null;
+}
+
+const MOST_BYTES = 262_144;
+
+/** The text of a file that may be anything: a folder, a device without end, a file of another kind. */
+function readText(file: string): string {
+  const bytes = Buffer.alloc(MOST_BYTES + 1);
+  const descriptor = openSync(file, 'r');
+  let length = 0;
+  try {
+    for (let count = -1; count !== 0 && length < bytes.length; length += count) {
+      count = readSync(descriptor, bytes, length, bytes.length - length, null);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  if (length > MOST_BYTES) throw new Error(`is larger than ${MOST_BYTES} bytes`);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length));
+  } catch {
+    throw new Error('is not text in UTF-8');
+  }
+}
+
+/** A file that is no mapping is often a secret on its own: it is not repeated. */
+function kindOf(tree: unknown): string {
+  return Array.isArray(tree) ? 'a list' : typeof tree === 'string' ? 'a text' : `a ${typeof tree}`;
 }
 
 interface Walk {
@@ -97,16 +122,18 @@ function flatten(tree: Readonly<Record<string, unknown>>, prefix: string, walk: 
     } else if (isMapping(value)) {
       flatten(value, `${key}.`, walk);
     } else if (value !== null) {
-      const text = `holds ${JSON.stringify(value)}; expected keys and values`;
+      const text = `holds ${shown(value)}; expected keys and values`;
       walk.problems.push({ key, text, source: walk.source });
     }
   }
 }
 
+const MOST_KEY = 100;
+
 function unknownKey(key: string, keys: Keys, source: string): Problem {
   const near = suggestName(key, Object.keys(keys));
   const hint = near === null ? '' : `; did you mean ${near}?`;
-  return { key, text: `is not a known key${hint}`, source };
+  return { key: key.slice(0, MOST_KEY), text: `is not a known key${hint}`, source };
 }
 
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {

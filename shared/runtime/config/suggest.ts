@@ -1,3 +1,6 @@
+/** No known name is so long, and comparing takes the longer the longer a name is. */
+const MOST_LETTERS = 60;
+
 /**
  * The known name that a mistyped one most likely stands for: a small edit away, or the same last part
  * in another section. Null when nothing is near.
@@ -6,6 +9,7 @@ export function suggestName(name: string, known: readonly string[]): string | nu
   const lastPart = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
   const sameEnd = known.find((each) => each.toLowerCase().split('.').at(-1) === lastPart);
   if (sameEnd !== undefined) return sameEnd;
+  if (name.length > MOST_LETTERS) return null;
   const [nearest] = known
     .map((each) => ({ each, edits: editDistance(name.toLowerCase(), each.toLowerCase()) }))
     .sort((a, b) => a.edits - b.edits);
