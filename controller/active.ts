@@ -41,6 +41,8 @@ export interface Active {
   problems(): readonly string[];
   /** A read failed: nothing is admitted until a write has succeeded. */
   storeSuspected(): void;
+  /** Whether the tenure rests on the consent of the peers, because the store is away. */
+  setFailsafe(isFailsafe: boolean): void;
   readonly switchOver: Pick<SwitchOver, 'hold' | 'resume' | 'forward'>;
   /** Closes the port, sends the workers away, answers what is under way, commits what is decided. */
   drain(graceMs: number): Promise<void>;
@@ -94,6 +96,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   const since = Math.round(clock.wallMs());
   const problems = () =>
     scheduler.tickAgeMs > SCHEDULER_DEAD_AFTER_MS ? [describeTick(scheduler.tickAgeMs)] : [];
+  let isFailsafe = false;
   const server = new ApiServer({ guard, node, listen: config.controller.listen, log });
   const app = makeApp({
     context,
@@ -105,6 +108,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     reader,
     since,
     problems,
+    isFailsafe: () => isFailsafe,
     token: config.token,
     isClosing: server.closing,
     gate: server.gate,
@@ -123,6 +127,15 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   return {
     problems,
     storeSuspected: () => committer.suspect(),
+    setFailsafe: (is) => {
+      if (is === isFailsafe) return;
+      isFailsafe = is;
+      log.warn(is ? 'failsafe: the store is away, what needs it waits' : 'failsafe is over');
+      // Nobody has to find that out by waiting for an answer of the store.
+      if (!is) return;
+      committer.suspect();
+      reader.suspect();
+    },
     switchOver,
     drain: async (graceMs) => {
       switchOver.end();

@@ -78,7 +78,7 @@ export class Controller {
       case 'activate':
         return void this.#activate(said.tenure);
       case 'extend':
-        return this.#extend(said.tenure);
+        return this.#extend(said.tenure, said.failsafe ?? false);
       case 'probe':
         return this.#answerProbe(said.seq);
       case 'deactivate':
@@ -152,12 +152,13 @@ export class Controller {
   }
 
   /** Each renewal is an occasion to look at the clocks as well; so is each act, by the guard itself. */
-  #extend(tenure: Tenure): void {
+  #extend(tenure: Tenure, isFailsafe: boolean): void {
     const guard = this.#guard;
     if (guard === null || this.#isForwarding) return;
     guard.checkClocks();
     guard.extend(tenure);
     this.#watchdog.set(guard.trustedUntilNs);
+    this.#active?.setFailsafe(isFailsafe);
   }
 
   /** Past the deadline this process answers nobody and ends; the watchdog does it if this can't. */

@@ -29,6 +29,8 @@ export interface AppParts {
   readonly reader: Reader;
   /** What is wrong with this controller, though it still answers. */
   readonly problems: () => readonly string[];
+  /** The store is away, and the tenure rests on the consent of the peers. */
+  readonly isFailsafe: () => boolean;
   /** When this tenure began, milliseconds since 1970. */
   readonly since: number;
   readonly token: string;

@@ -126,6 +126,7 @@ function pairOf(parts: AppParts): PairView {
     term: formatTerm(tenure.term),
     since: new Date(parts.since).toISOString(),
     store: tenure.committer.isAway ? 'away' : 'connected',
+    failsafe: parts.isFailsafe(),
     agents,
     runs: state.counts(),
   };

@@ -34,7 +34,7 @@ export function runRoutes(parts: AppParts): Router {
       after = null,
       limit,
     } = check(listSchema, context.query);
-    const found = await reader.listRuns({ job, state, agent, after, limit: limit + 1 });
+    const found = await parts.runs.list({ job, state, agent, after, limit: limit + 1 });
     const items = found.slice(0, limit).map(runView);
     context.body = { items, next: found.length > limit ? (items.at(-1)?.id ?? null) : null };
   });
@@ -45,6 +45,8 @@ export function runRoutes(parts: AppParts): Router {
     const { offset, follow } = check(logSchema, context.query);
     const run = await runs.get(idOf(context));
     const isFollowed = follow === 'true';
+    // Nothing of it would be a log that ends, as far as its reader can see.
+    if (!isFollowed) reader.requireAnswers();
     // What has an end of its own is given to its end: cut short, it would look complete.
     const signal = untilClosed(context.res, isFollowed ? parts.isClosing : null);
     const stream = Readable.from(

@@ -15,6 +15,8 @@ export interface Changes {
 
 /** Many changes as one: of what changed more than once, the last counts. */
 export interface Batch {
+  /** By it the events of a batch are known that was committed, and came again because the answer was lost. */
+  readonly id: string;
   readonly newRuns: RunRecord[];
   readonly runs: Map<string, RunRecord>;
   readonly attempts: Map<string, { readonly run: string; readonly attempt: AttemptRecord }>;
@@ -28,8 +30,9 @@ export interface Batch {
 /** So many bytes are as much work as one row. */
 const BYTES_AS_A_ROW = 4_096;
 
-export function mergeChanges(all: readonly Changes[]): Batch {
+export function mergeChanges(all: readonly Changes[], id: string): Batch {
   const batch: Batch = {
+    id,
     newRuns: [],
     runs: new Map(),
     attempts: new Map(),

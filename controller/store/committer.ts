@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
@@ -23,10 +24,14 @@ const GATHER_MS = 2;
 const TRANSACTION_TIMEOUT_MS = 4_000;
 const MAX_WEIGHT = 5_000;
 const RETRY_FIRST_MS = 100;
-const RETRY_MAX_MS = 1_000;
+/** It is to be noticed within a moment that the database is back. */
+const RETRY_MAX_MS = 250;
+/** More than this is not taken in while the database is slow or away: memory must stay bounded. */
+const MAX_WAITING_WEIGHT = 50_000;
 
 interface Waiting {
   readonly changes: Changes;
+  readonly weight: number;
   readonly resolve: (written: Written) => void;
 }
 
@@ -39,6 +44,7 @@ interface Waiting {
 export class Committer {
   readonly #options: CommitterOptions;
   #queue: Waiting[] = [];
+  #waitingWeight = 0;
   #isRunning = false;
   #isAway = false;
   #idle: (() => void)[] = [];
@@ -56,10 +62,17 @@ export class Committer {
     return !this.#isRunning;
   }
 
+  /** So much waits already that nothing more should be asked for. */
+  get isFull(): boolean {
+    return this.#waitingWeight > MAX_WAITING_WEIGHT;
+  }
+
   /** Resolves when the changes are committed. Never rejects: without a commit it never resolves. */
   commit(changes: Changes): Promise<Written> {
     return new Promise((resolve) => {
-      this.#queue.push({ changes, resolve });
+      const weight = weightOf(changes);
+      this.#waitingWeight += weight;
+      this.#queue.push({ changes, weight, resolve });
       if (!this.#isRunning) void this.#run();
     });
   }
@@ -80,11 +93,17 @@ export class Committer {
     await pause(GATHER_MS);
     while (this.#queue.length > 0 || this.#isAway) {
       const taken = this.#take();
-      const batch = mergeChanges(taken.map(({ changes }) => changes));
+      const batch = mergeChanges(
+        taken.map(({ changes }) => changes),
+        randomUUID(),
+      );
       const written = await this.#persist(batch);
       if (written === null) return;
       this.#options.onCommitted(batch, written);
-      for (const { resolve } of taken) resolve(written);
+      for (const { weight, resolve } of taken) {
+        this.#waitingWeight -= weight;
+        resolve(written);
+      }
       // Those who waited get their turn, so that what they change next travels with the next batch.
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -95,8 +114,8 @@ export class Committer {
   #take(): Waiting[] {
     let weight = 0;
     let count = 0;
-    for (const { changes } of this.#queue) {
-      weight += weightOf(changes);
+    for (const { weight: more } of this.#queue) {
+      weight += more;
       if (count > 0 && weight > MAX_WEIGHT) break;
       count += 1;
     }

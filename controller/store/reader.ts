@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { RunState } from '@understudy/shared/protocol/api';
 import { makePool } from '@understudy/shared/runtime/database';
 import type pg from 'pg';
@@ -31,12 +32,16 @@ export interface LogPlace {
 const CONNECTIONS = 4;
 const READ_TIMEOUT_MS = 3_000;
 const MAX_CHUNKS = 8;
+/** While it is away it is looked for so often, each time for so long. */
+const LOOK_AGAIN_MS = 250;
+const LOOK_TIMEOUT_MS = 1_000;
 
 /** What is read from the database for users: finished runs, output, history. Each read has a time limit. */
 export class Reader {
   readonly #pool: pg.Pool;
   readonly #pair: string;
   readonly #onAway: () => void;
+  #isAway = false;
 
   constructor(options: LaneOptions & { readonly onAway: () => void }) {
     this.#pair = options.pair;
@@ -50,6 +55,23 @@ export class Reader {
       max: CONNECTIONS,
     });
     this.#pool.on('error', () => undefined);
+  }
+
+  /** A read failed, and none has succeeded since: nobody is made to wait for the next failure. */
+  get isAway(): boolean {
+    return this.#isAway;
+  }
+
+  /** Refuses at once what would find no answer. */
+  requireAnswers(): void {
+    if (this.#isAway) throw new StoreAwayError('the database does not answer at this moment');
+  }
+
+  /** Takes the database for away until it answers. */
+  suspect(): void {
+    if (this.#isAway) return;
+    this.#isAway = true;
+    void this.#lookUntilBack();
   }
 
   /** Opens a connection beforehand, so that the first reader does not wait for it. */
@@ -141,7 +163,32 @@ export class Reader {
     return runsFrom(runs, attempts);
   }
 
+  async #lookUntilBack(): Promise<void> {
+    while (this.#isAway) {
+      try {
+        await this.#query('select 1', [], LOOK_TIMEOUT_MS);
+        this.#isAway = false;
+      } catch {
+        await pause(LOOK_AGAIN_MS, undefined, { ref: false });
+      }
+    }
+  }
+
   async #select(text: string, values: readonly unknown[]): Promise<Row[]> {
+    this.requireAnswers();
+    try {
+      return await this.#query(text, values, READ_TIMEOUT_MS);
+    } catch (error) {
+      if (/^(22|23|42)/.test(sqlState(error))) throw error;
+      if (isConnectionError(error)) {
+        this.#onAway();
+        this.suspect();
+      }
+      throw new StoreAwayError(`the database does not answer: ${(error as Error).message}`);
+    }
+  }
+
+  async #query(text: string, values: readonly unknown[], timeoutMs: number): Promise<Row[]> {
     let client: pg.PoolClient | null = null;
     let limit: NodeJS.Timeout | undefined;
     try {
@@ -149,16 +196,14 @@ export class Reader {
       client = connected;
       // A dead link answers nothing, not even a cancellation: the wait ends without it.
       const tooLong = new Promise<never>((_resolve, reject) => {
-        limit = setTimeout(() => reject(new Error('no answer in time')), READ_TIMEOUT_MS);
+        limit = setTimeout(() => reject(new Error('no answer in time')), timeoutMs);
       });
       const { rows } = await Promise.race([connected.query(text, [...values]), tooLong]);
       connected.release();
       return rows as Row[];
     } catch (error) {
       client?.release(true);
-      if (/^(22|23|42)/.test(sqlState(error))) throw error;
-      if (isConnectionError(error)) this.#onAway();
-      throw new StoreAwayError(`the database does not answer: ${(error as Error).message}`);
+      throw error;
     } finally {
       clearTimeout(limit);
     }

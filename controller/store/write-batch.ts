@@ -1,7 +1,7 @@
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import type { AttemptRecord, RunRecord } from '../dispatch/run.ts';
 import type { Batch } from './changes.ts';
-import type { EventRecord, NewEvent } from './records.ts';
+import type { EventRecord } from './records.ts';
 import type { Row } from './rows.ts';
 
 export interface Statement {
@@ -43,13 +43,24 @@ export async function writeBatch(batch: Batch, owner: Owner, execute: Execute): 
   await write('runs', UPDATE_RUNS, [...batch.runs.values()].map(runRow));
   await write('attempts', WRITE_ATTEMPTS, [...batch.attempts.values()].map(attemptRow));
   if (batch.chunks.length > 0) await execute(insertChunks(batch, pair, term));
-  const numbered = await write('events', INSERT_EVENTS, batch.events.map(eventRow));
-  const events = batch.events.map((event, index) => ({
-    ...event,
-    term: owner.term,
-    seq: BigInt(String(numbered[index]?.['seq'] ?? 0)),
-  }));
-  return { existing, events };
+  return { existing, events: await writeEvents(batch, owner, execute) };
+}
+
+/** Of a batch that comes again the events are there already: they keep their numbers. */
+async function writeEvents(batch: Batch, owner: Owner, execute: Execute): Promise<EventRecord[]> {
+  if (batch.events.length === 0) return [];
+  const { pair } = owner;
+  const rows = batch.events.map((event, place) => ({ ...event, place, at: instant(event.at) }));
+  const values = [pair, formatTerm(owner.term), toJson(rows), batch.id];
+  const inserted = await execute({ name: 'events', text: INSERT_EVENTS, values });
+  const written =
+    inserted.length === batch.events.length
+      ? inserted
+      : await execute({ name: 'events-again', text: FIND_EVENTS, values: [pair, batch.id] });
+  const seqs = new Map(written.map((row) => [row['place'], BigInt(String(row['seq']))]));
+  return batch.events.map((event, place) => {
+    return { ...event, term: owner.term, seq: seqs.get(place) ?? 0n };
+  });
 }
 
 /** Which of the new runs were there before: their instant or their key is taken. */
@@ -132,12 +143,13 @@ const WRITE_AGENTS = `insert into agent (pair, term, id, incarnation, journal, v
     version = excluded.version, labels = excluded.labels, slots = excluded.slots, draining = excluded.draining,
     lost = excluded.lost, last_seen_at = excluded.last_seen_at, term = excluded.term`;
 
-const INSERT_EVENTS = `insert into event (pair, term, at, kind, subject, message, facts)
-  select $1, $2::bigint, at, kind, subject, message, facts
-  from rows from (jsonb_to_recordset($3::jsonb) as
-    (at timestamptz, kind text, subject text, message text, facts jsonb)) with ordinality
-    as new (at, kind, subject, message, facts, place)
-  order by place returning seq`;
+const INSERT_EVENTS = `insert into event (pair, term, batch, place, at, kind, subject, message, facts)
+  select $1, $2::bigint, $4::uuid, place, at, kind, subject, message, facts
+  from jsonb_to_recordset($3::jsonb) as new
+    (place integer, at timestamptz, kind text, subject text, message text, facts jsonb)
+  order by place on conflict do nothing returning place, seq`;
+
+const FIND_EVENTS = 'select place, seq from event where pair = $1 and batch = $2::uuid';
 
 const INSERT_CHUNKS = `insert into run_log (pair, term, run, attempt, start, data)
   select $1, $2::bigint, run, attempt, start, data
@@ -211,10 +223,6 @@ function jobRow([name, job]: JobEntry): object {
 function agentRow(agent: Batch['agents'] extends Map<string, infer Agent> ? Agent : never): object {
   const { lastSeenAt, ...rest } = agent;
   return { ...rest, last_seen_at: instant(lastSeenAt) };
-}
-
-function eventRow(event: NewEvent): object {
-  return { ...event, at: instant(event.at) };
 }
 
 function instant(ms: number | null): string | null {

@@ -29,8 +29,10 @@ export function momentOf({ clock, term }: TenureContext): Moment {
 
 /** Refuses at once what could not be committed. */
 export function requireStore({ committer }: TenureContext): void {
-  if (committer.isAway)
+  if (committer.isAway) {
     throw new StoreAwayError('the database does not take changes at this moment');
+  }
+  if (committer.isFull) throw new StoreAwayError('too many changes wait for the database');
 }
 
 /** Waits for a commit on behalf of a request. */

@@ -96,6 +96,13 @@ export class WorkState {
     return [...this.#openOnAgent.keys()];
   }
 
+  /** Open runs as they are committed, newest first. */
+  committedOpen(): RunRecord[] {
+    return [...this.#runs.values()]
+      .flatMap(({ committed }) => committed ?? [])
+      .toSorted((a, b) => (a.id < b.id ? 1 : -1));
+  }
+
   committedJob(name: string): JobRecord | null {
     return this.#committedJobs.get(name) ?? null;
   }

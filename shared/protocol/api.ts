@@ -164,6 +164,8 @@ export interface PairView {
   readonly since: string;
   /** Whether changes can be committed at this moment. */
   readonly store: 'connected' | 'away';
+  /** The store is away, and this controller goes on by the consent of its peers. */
+  readonly failsafe: boolean;
   readonly agents: Readonly<Record<AgentView['state'], number>>;
   /** Runs that are not over, by state. */
   readonly runs: Readonly<Record<'queued' | 'dispatched' | 'running', number>>;

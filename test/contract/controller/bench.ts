@@ -36,8 +36,7 @@ export interface BenchOptions {
   readonly node?: string;
   /** Another controller, whose database it shares. */
   readonly beside?: Bench;
-  /** As the database is reached, when that is not the direct way. */
-  readonly through?: (database: string) => string;
+  readonly lostAfterMs?: number;
 }
 
 export interface Answer {
@@ -69,7 +68,7 @@ export class Bench {
   static async start(
     t: ExecutionContext,
     postgres: Postgres,
-    { env = {}, node = 'a', beside, through = (url) => url }: BenchOptions = {},
+    { env = {}, node = 'a', beside, lostAfterMs = 60_000 }: BenchOptions = {},
   ): Promise<Bench> {
     const schema = 'understudy';
     const database = beside?.database ?? (await newDatabase(postgres, schema));
@@ -82,10 +81,10 @@ export class Bench {
       if (child.exitCode === null && child.signalCode === null) await bench.ended;
     });
     const config = {
-      ...{ pair: PAIR, node, schema, token: TOKEN, database: through(database) },
+      ...{ pair: PAIR, node, schema, token: TOKEN, database },
       controller: { listen, url },
       timers: deriveTimers(2_000).timers,
-      agents: { beatEveryMs: 500, lostAfterMs: 60_000 },
+      agents: { beatEveryMs: 500, lostAfterMs },
       log: { level: 'error', format: 'text' },
     };
     bench.tell({ type: 'configure', config });
@@ -108,9 +107,13 @@ export class Bench {
   /** Raises the fence to a term, as a grant does, and activates for so long. */
   async activate(term: bigint, forMs = LONG_MS): Promise<void> {
     await this.grant(term);
-    const trustedUntilNs = `${process.hrtime.bigint() + BigInt(forMs) * 1_000_000n}`;
-    this.tell({ type: 'activate', tenure: { term: `${term}`, trustedUntilNs } });
+    this.tell({ type: 'activate', tenure: tenure(term, forMs) });
     await this.said('serving');
+  }
+
+  /** Moves the deadline, as the heartbeat does after a renewal, or by the consent of its peers. */
+  extend(term: bigint, forMs: number, failsafe: boolean): void {
+    this.tell({ type: 'extend', tenure: tenure(term, forMs), failsafe });
   }
 
   async grant(term: bigint): Promise<void> {
@@ -153,4 +156,9 @@ async function newDatabase(postgres: Postgres, schema: string): Promise<string> 
   const database = await postgres.createDatabase(`c${randomUUID().replaceAll('-', '')}`);
   await createPair({ pair: PAIR, database, schema });
   return database;
+}
+
+function tenure(term: bigint, forMs: number): { term: string; trustedUntilNs: string } {
+  const trustedUntilNs = process.hrtime.bigint() + BigInt(forMs) * 1_000_000n;
+  return { term: `${term}`, trustedUntilNs: `${trustedUntilNs}` };
 }

@@ -7,6 +7,7 @@ import { TOKEN } from './bench.ts';
 /** The worker's side of the protocol, with nothing behind it. */
 export class FakeWorker {
   readonly #bench: Bench;
+  readonly #name: string;
   readonly #orders: OrderWire[] = [];
   readonly #incarnation = randomUUID();
   readonly #journal = randomUUID();
@@ -14,13 +15,19 @@ export class FakeWorker {
   #seq = 0;
   #arrived: () => void = () => undefined;
 
-  constructor(bench: Bench) {
+  constructor(bench: Bench, name = 'w1') {
     this.#bench = bench;
+    this.#name = name;
+  }
+
+  /** Forgets what has come so far. */
+  forget(): void {
+    this.#orders.length = 0;
   }
 
   register(highestTerm = '0', more: Partial<RegisterWire> = {}): Promise<Answer> {
     return this.#bench.ask('POST', '/agent/v1/register', {
-      ...{ agent: 'w1', incarnation: this.#incarnation, version: '1', labels: {}, slots: 4 },
+      ...{ agent: this.#name, incarnation: this.#incarnation, version: '1', labels: {}, slots: 4 },
       ...{ highestTerm, attempts: [], journal: this.#journal, ...more },
     });
   }
@@ -28,7 +35,7 @@ export class FakeWorker {
   /** Registers and opens the stream of orders. */
   async join(more: Partial<RegisterWire> = {}): Promise<void> {
     await this.register('0', more);
-    const who = `agent=w1&incarnation=${this.#incarnation}`;
+    const who = `agent=${this.#name}&incarnation=${this.#incarnation}`;
     const response = await fetch(`${this.#bench.url}/agent/v1/orders?${who}`, {
       headers: { authorization: `Bearer ${TOKEN}` },
       signal: this.#stream.signal,
@@ -51,7 +58,7 @@ export class FakeWorker {
 
   report(...reports: readonly Report[]): Promise<Answer> {
     return this.#bench.ask('POST', '/agent/v1/reports', {
-      ...{ agent: 'w1', incarnation: this.#incarnation, highestTerm: '0' },
+      ...{ agent: this.#name, incarnation: this.#incarnation, highestTerm: '0' },
       reports: reports.map((report) => {
         this.#seq += 1;
         return { seq: this.#seq, report };
