@@ -91,6 +91,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   runs.onCancel = (run) => agents.orderCancel(run);
   state.onQueued = () => dispatcher.kick();
 
+  failpoints.pass('before-load');
   const work = await load(options);
   state.load(work);
   const since = Math.round(clock.wallMs());
@@ -113,7 +114,9 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     isClosing: server.closing,
     gate: server.gate,
   });
+  failpoints.pass('before-open');
   await server.open(app.callback());
+  failpoints.pass('after-open');
   agents.load(work.agents);
   scheduler.start();
   const message = `${node} is active under term ${term}, with ${work.runs.length} open runs`;

@@ -1,6 +1,7 @@
 import { maxTerm, type Term } from '@understudy/shared/kernel/term';
 import type { Clock } from '@understudy/shared/runtime/clock';
 import type { Log } from '@understudy/shared/runtime/log';
+import { passFailpoint } from './failpoints.ts';
 import type { Claim, Held, LeaseStore } from './lease/port.ts';
 import { wakeAt } from './role/pursue.ts';
 import type {
@@ -187,10 +188,12 @@ export class RoleDriver {
   }
 
   async #claim(claim: Claim): Promise<RoleEvent> {
+    passFailpoint('before-claim');
     const sentAt = this.#options.clock.monotonicMs();
     const result = await this.#options.lease.claim(claim);
     switch (result.kind) {
       case 'granted':
+        passFailpoint('after-claim');
         return { kind: 'claim-granted', sentAt, row: result.row };
       case 'refused':
         return { kind: 'claim-refused', row: result.row, why: result.why };

@@ -10,6 +10,7 @@ import { killGroup, spawnTied } from '@understudy/shared/runtime/child';
 import { msToNs } from '@understudy/shared/runtime/clock';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
+import { passFailpoint } from '../failpoints.ts';
 import { endRemains } from './remains.ts';
 
 /** What happens to the controller's process, in the words of the role machine. */
@@ -205,6 +206,7 @@ export class ControllerProcess {
       case 'notReady':
         return onEvent({ kind: 'controller-unready', problems: said.reasons });
       case 'serving':
+        passFailpoint('before-serving');
         return onEvent({ kind: 'controller-serving', term: said.term });
       case 'higherTerm':
         return onEvent({ kind: 'controller-saw-higher-term', term: said.term });

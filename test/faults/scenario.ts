@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Run } from '@understudy/shared/protocol/api';
-import type { ExecutionContext } from 'ava';
+import type { ExecutionContext, TestFn } from 'ava';
 import { controllerUrl } from '../support/cluster/configs.ts';
 import { eventually } from '../support/cluster/eventually.ts';
+import type { Owner } from '../support/cluster/owner.ts';
 import { type Prober, startProber } from '../support/cluster/prober.ts';
 import {
   type Cluster,
@@ -12,11 +13,12 @@ import {
   type Settled,
   termOf,
 } from '../support/cluster.ts';
-import { type Decoding, openDecoding } from '../support/decoding.ts';
-import { recoveryFaults, servingFaults } from '../support/invariants/service.ts';
+import { openDecoding } from '../support/decoding.ts';
+import { recoveryFaults, servingFaults, termChangeFaults } from '../support/invariants/service.ts';
 import { isTerminal } from '../support/invariants/store.ts';
 import { doubleStarts, parseStartLines, unfinished } from '../support/invariants/work.ts';
-import { judgeStore } from './store-history.ts';
+import { type Bounds, boundsOf } from './bounds.ts';
+import { StoreHistory } from './store-history.ts';
 
 /** Runs of these jobs write a start line and then work for as long as the run says. */
 export type TestJob = 'once' | 'again';
@@ -27,40 +29,45 @@ const RUNS_OVER_WITHIN_MS = 120_000;
 const SHOWN = 10;
 
 /**
- * A pair at work, about to meet a fault: the cluster, a prober that writes to both controllers all the
- * time, and what is needed to judge the history afterwards.
+ * A pair at work, about to meet a fault: the cluster, a prober that writes to both controllers and reads
+ * from them all the time, and what is needed to judge the history afterwards.
  */
 export class Scenario {
   readonly cluster: Cluster;
-  readonly before: Settled;
   readonly prober: Prober;
-  readonly #t: ExecutionContext;
-  readonly #store: Decoding;
+  #before: Settled;
+  #t: ExecutionContext;
+  readonly #store: StoreHistory;
   #submitted = 0;
 
   private constructor(parts: {
     t: ExecutionContext;
+    owner: Owner;
     cluster: Cluster;
     before: Settled;
-    store: Decoding;
+    store: StoreHistory;
   }) {
     this.#t = parts.t;
     this.cluster = parts.cluster;
-    this.before = parts.before;
+    this.#before = parts.before;
     this.#store = parts.store;
     const { client, facts } = parts.cluster;
     this.prober = startProber(client, facts.hosts.map(controllerUrl));
-    parts.t.teardown(() => this.prober.stop());
+    parts.owner.teardown(() => this.prober.stop());
   }
 
   /** Starts a cluster with its two jobs and waits until everything is in its place. */
-  static async begin(t: ExecutionContext, options: ClusterOptions = {}): Promise<Scenario> {
-    const cluster = await makeCluster(t, {
+  static async begin(
+    t: ExecutionContext,
+    options: ClusterOptions = {},
+    owner: Owner = t,
+  ): Promise<Scenario> {
+    const cluster = await makeCluster(owner, {
       ...options,
       host: { ...HOST, ...options.host },
       agent: { ...AGENT, ...options.agent },
     });
-    const store = await openDecoding(cluster.postgres.url);
+    const store = new StoreHistory(await openDecoding(cluster.postgres.url));
     const before = await cluster.start();
     const starts = join(cluster.facts.folder, 'starts');
     for (const [name, delivery] of [
@@ -73,7 +80,44 @@ export class Scenario {
       const retries = { limit: 5, delayMs: 100 };
       await cluster.client.putJob({ name, command, delivery, retries, env: { STARTS: starts } });
     }
-    return new Scenario({ t, cluster, before, store });
+    return new Scenario({ t, owner, cluster, before, store });
+  }
+
+  /** One pair for all tests of a file, which must run one after the other. Each begins with all well. */
+  static shared(
+    test: TestFn<unknown>,
+    options: ClusterOptions = {},
+  ): (t: ExecutionContext) => Promise<Scenario> {
+    let scenario: Scenario | null = null;
+    const teardowns: (() => unknown)[] = [];
+    test.after.always(async () => {
+      for (const teardown of teardowns.reverse()) await teardown();
+    });
+    return async (t) => {
+      const owner = {
+        teardown: (undo: () => unknown) => void teardowns.push(undo),
+        // What went wrong is shown by the test it went wrong in.
+        passed: true,
+        log: () => undefined,
+      };
+      scenario ??= await Scenario.begin(t, options, owner);
+      await scenario.#round(t);
+      return scenario;
+    };
+  }
+
+  /** How the pair was before the fault. */
+  get before(): Settled {
+    return this.#before;
+  }
+
+  get termBefore(): bigint {
+    return termOf(this.before.activeStatus);
+  }
+
+  /** What the timings of the pair promise. */
+  get bounds(): Bounds {
+    return boundsOf(this.before.activeStatus.timings);
   }
 
   get starts() {
@@ -118,6 +162,42 @@ export class Scenario {
     );
   }
 
+  /** Waits until this node has answered with success what was asked after an instant, in time. */
+  async servedBy(node: string, since: bigint, withinMs: number): Promise<void> {
+    const { answers } = this.cluster.client;
+    const first = await eventually(
+      () => answers.find((answer) => answer.node === node && answer.sentAt > since) ?? null,
+      { what: `${node} to serve` },
+    );
+    const afterMs = Math.round(Number(first.receivedAt - since) / 1e6);
+    this.#t.true(
+      afterMs <= withinMs,
+      `${node} served after ${afterMs} ms, promised ${withinMs} ms`,
+    );
+  }
+
+  /** A node has answered nothing with success that was asked later than this after an instant. */
+  silentSince(node: string, since: bigint, withinMs: number): void {
+    const until = since + BigInt(withinMs) * 1_000_000n;
+    const late = this.cluster.client.answers.filter(
+      (answer) => answer.node === node && answer.sentAt > until,
+    );
+    this.#t.deepEqual(late, [], `${node} answered later than ${withinMs} ms`);
+  }
+
+  /** I16: the same node is active, under the same term. */
+  async nothingHappened(): Promise<void> {
+    const { active } = this.before;
+    const status = await this.cluster.activeOn(active.node);
+    this.#t.deepEqual(termChangeFaults(this.termBefore, termOf(status)), []);
+  }
+
+  /** The ids of all runs of a job. */
+  async runsOf(job: TestJob): Promise<string[]> {
+    const page = await this.cluster.client.request('GET', `/api/v1/runs?job=${job}&limit=1000`);
+    return (page as { items: readonly Run[] }).items.map((run) => run.id);
+  }
+
   /**
    * After the heal: waits for one active and a ready passive, for a committed write, and for the end
    * of all runs; then judges the whole history by the invariants.
@@ -129,11 +209,10 @@ export class Scenario {
       what: 'a committed write',
     });
     const runs = await this.runsOver();
-    await this.prober.stop();
     const { client } = this.cluster;
     const jobs = new Map(runs.map((run) => [run.id, run.job]));
     const found = [
-      ...(await judgeStore(this.#store)),
+      ...(await this.#store.judge()),
       ...servingFaults(client.answers),
       ...doubleStarts(this.starts, (run) => jobs.get(run) === 'once'),
       ...unfinished(client.acknowledged, new Map(runs.map((run) => [run.id, run.state]))),
@@ -157,8 +236,12 @@ export class Scenario {
     this.#t.pass();
   }
 
-  get termBefore(): bigint {
-    return termOf(this.before.activeStatus);
+  async #round(t: ExecutionContext): Promise<void> {
+    this.#t = t;
+    t.teardown(() => this.cluster.showLogs(t));
+    this.cluster.heal();
+    this.#before = await this.cluster.settled();
+    await this.cluster.agentsConnected([...this.cluster.agents.keys()]);
   }
 }
 

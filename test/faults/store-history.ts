@@ -9,20 +9,31 @@ import {
   staleChanges,
 } from '../support/invariants/store.ts';
 
-/** Judges all that was committed since the slot was made: I1, I3, I4 and I7. */
-export async function judgeStore(decoding: Decoding): Promise<string[]> {
-  const changes = await decoding.read();
-  const lease = changes.filter(isNewRowOf('lease')).map(leaseVersion);
-  const granted = lease.filter(({ term }) => term > 0n);
-  // An empty history proves nothing.
-  const seen = granted.length > 0 ? [] : ['no grant was seen in the log of the store'];
-  return [
-    ...seen,
-    ...staleChanges(stampedChanges(changes)),
-    ...grantFaults(granted),
-    ...leaseRowFaults(granted),
-    ...runStateFaults(runVersions(changes)),
-  ];
+/** All that was committed since the slot was made, in commit order. */
+export class StoreHistory {
+  readonly #decoding: Decoding;
+  readonly #changes: Change[] = [];
+
+  constructor(decoding: Decoding) {
+    this.#decoding = decoding;
+  }
+
+  /** Judges it by I1, I3, I4 and I7, up to this moment. */
+  async judge(): Promise<string[]> {
+    this.#changes.push(...(await this.#decoding.read()));
+    const changes = this.#changes;
+    const lease = changes.filter(isNewRowOf('lease')).map(leaseVersion);
+    const granted = lease.filter(({ term }) => term > 0n);
+    // An empty history proves nothing.
+    const seen = granted.length > 0 ? [] : ['no grant was seen in the log of the store'];
+    return [
+      ...seen,
+      ...staleChanges(stampedChanges(changes)),
+      ...grantFaults(granted),
+      ...leaseRowFaults(granted),
+      ...runStateFaults(runVersions(changes)),
+    ];
+  }
 }
 
 function isNewRowOf(table: string): (change: Change) => boolean {

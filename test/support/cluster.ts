@@ -1,9 +1,16 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import {
+  type Failpoint as ControllerFailpoint,
+  controllerFailpoints,
+} from '@understudy/controller/failpoints';
+import {
+  type Failpoint as HeartbeatFailpoint,
+  heartbeatFailpoints,
+} from '@understudy/heartbeat/failpoints';
 import type { StatusView } from '@understudy/heartbeat/http/status';
 import { type Postgres, startPostgres } from '@understudy/scripts/postgres/start';
-import type { ExecutionContext } from 'ava';
 import pg from 'pg';
 import { AgentHost } from './cluster/agent-host.ts';
 import { Client } from './cluster/client.ts';
@@ -20,6 +27,7 @@ import { endAll, showLogs } from './cluster/ending.ts';
 import { eventually } from './cluster/eventually.ts';
 import { Host } from './cluster/host.ts';
 import { Links } from './cluster/links.ts';
+import type { Owner } from './cluster/owner.ts';
 import { takePort, takePorts } from './cluster/ports.ts';
 import { type CommandResult, runCommand } from './cluster/program.ts';
 
@@ -44,12 +52,10 @@ export interface Settled {
   readonly passiveStatus: StatusView;
 }
 
-/** Places in the controller at which a test can make it die. */
-const failpoints = [
-  'after-commit-before-reply',
-  'after-intent-before-order',
-  'after-accept-before-record',
-] as const;
+/** A place in a heartbeat or a controller at which a test can make it die. */
+export type Failpoint = HeartbeatFailpoint | ControllerFailpoint;
+
+const failpoints: readonly Failpoint[] = [...heartbeatFailpoints, ...controllerFailpoints];
 
 const TOKEN = 'a-token-of-the-tests-0123456789';
 
@@ -58,10 +64,7 @@ const TOKEN = 'a-token-of-the-tests-0123456789';
  * ports of 127.0.0.1 and in one temporary folder. Everything is ended and removed when the test is over,
  * however it ends; when it failed, the logs are shown.
  */
-export async function makeCluster(
-  t: ExecutionContext,
-  options: ClusterOptions = {},
-): Promise<Cluster> {
+export async function makeCluster(t: Owner, options: ClusterOptions = {}): Promise<Cluster> {
   const { hosts = ['a', 'b'], agents = ['w1', 'w2'] } = options;
   const folder = mkdtempSync(join(tmpdir(), 'understudy-'));
   const pair = `pair-${basename(folder).slice(-6)}`;
@@ -73,7 +76,6 @@ export async function makeCluster(
   });
   t.teardown(() => postgres.kill());
   t.teardown(() => endAll(pair));
-  t.teardown(() => showLogs(t, folder, ['postgres/postgres', ...hosts, ...agents]));
 
   const ports = await takePorts(2 * hosts.length);
   const addresses = hosts.map((node, index): HostAddress => {
@@ -86,6 +88,7 @@ export async function makeCluster(
   const facts = { folder, pair, token: TOKEN, database: postgres.url, hosts: addresses, links };
   const cluster = new Cluster(facts, postgres, options);
   t.teardown(() => cluster.client.close());
+  t.teardown(() => cluster.showLogs(t));
   for (const agent of agents) cluster.addAgent(agent);
   const { code, stderr } = await cluster.command(['create'], hosts[0]);
   if (code !== 0) throw new Error(`understudy create: exit ${code}\n${stderr}`);
@@ -139,6 +142,17 @@ export class Cluster {
     const agent = new AgentHost({ agent: name, config, log: this.#log(name), environment });
     this.agents.set(name, agent);
     return agent;
+  }
+
+  /** Mends the network. */
+  heal(): void {
+    for (const link of this.facts.links?.all ?? []) link.heal();
+  }
+
+  /** Shows the end of every log, when what the owner tests has failed. */
+  showLogs(owner: Owner): void {
+    const names = [...this.hosts.map(({ node }) => node), ...this.agents.keys()];
+    showLogs(owner, this.facts.folder, ['postgres/postgres', ...names]);
   }
 
   /** Starts every host and agent, and waits until one is active and another ready to take over. */
@@ -205,14 +219,21 @@ export class Cluster {
 
   /** Why this term was granted, as the store has it on record. */
   async basisOf(term: bigint): Promise<string | null> {
+    const text = 'select basis from understudy.tenure_history where term = $1';
+    const [found] = await this.query<{ basis: string }>(text, [term]);
+    return found?.basis ?? null;
+  }
+
+  /** Asks the database itself, past all links. */
+  async query<Row extends pg.QueryResultRow>(
+    text: string,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
     const client = new pg.Client({ connectionString: this.postgres.url });
+    client.on('error', () => undefined);
     await client.connect();
     try {
-      const found = await client.query<{ basis: string }>(
-        'select basis from understudy.tenure_history where term = $1',
-        [term],
-      );
-      return found.rows[0]?.basis ?? null;
+      return (await client.query<Row>(text, [...values])).rows;
     } finally {
       await client.end();
     }
@@ -231,13 +252,13 @@ export class Cluster {
     return { PATH, HOME, TEST_OF: this.facts.pair, UNDERSTUDY_FAILPOINTS: armed };
   }
 
-  /** The next controller that comes by this place dies there; just one does. */
-  armFailpoint(name: (typeof failpoints)[number]): void {
+  /** The next process that comes by this place dies there; just one does. */
+  armFailpoint(name: Failpoint): void {
     writeFileSync(this.#failpointFile(name), '');
   }
 
-  /** Whether a controller has died at this place since it was armed. */
-  failpointHit(name: (typeof failpoints)[number]): boolean {
+  /** Whether one has died at this place since it was armed. */
+  failpointHit(name: Failpoint): boolean {
     return !existsSync(this.#failpointFile(name));
   }
 

@@ -1,5 +1,5 @@
-import type { ExecutionContext } from 'ava';
 import { eventually } from './eventually.ts';
+import type { Owner } from './owner.ts';
 import { processesMarked, signal } from './proc.ts';
 import { lastLines } from './program.ts';
 
@@ -18,7 +18,7 @@ export async function endAll(pair: string): Promise<void> {
 }
 
 /** Shows the end of each log when the test has failed. */
-export function showLogs(t: ExecutionContext, folder: string, names: readonly string[]): void {
+export function showLogs(t: Owner, folder: string, names: readonly string[]): void {
   if (t.passed) return;
   for (const name of names) {
     t.log(`--- the end of ${name}.log\n${lastLines(folder, `${name}.log`, LOG_LINES)}`);

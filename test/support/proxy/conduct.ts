@@ -13,7 +13,7 @@ export interface Conduct {
   /** How likely a piece waits for `stallMs` more, as one does that is lost and sent again. 0 to 1. */
   readonly stallChance: number;
   readonly stallMs: number;
-  /** Of all connections together, each way; null: no limit. */
+  /** Of each connection, each way; null: no limit. */
   readonly bytesPerSecond: number | null;
 }
 
@@ -27,24 +27,26 @@ export const perfect: Conduct = {
   bytesPerSecond: null,
 };
 
-/** What the connections of a link have in common: its conduct, and how far its width is used up. */
+/** What the connections of a link have in common: its conduct at this moment. */
 export class Link {
   conduct: Conduct = perfect;
   readonly #random: () => number;
-  readonly #freeAt: Record<Way, number> = { up: 0, down: 0 };
 
   constructor(random: () => number) {
     this.#random = random;
   }
 
-  /** When a piece that came at `now` is to go on, in milliseconds of the same clock. */
-  dueAt(way: Way, bytes: number, now: number): number {
-    const { delayMs, jitterMs, stallChance, stallMs, bytesPerSecond } = this.conduct;
+  /** How long a piece is under way, once it is on the line. */
+  delayMs(): number {
+    const { delayMs, jitterMs, stallChance, stallMs } = this.conduct;
     const stall = this.#random() < stallChance ? stallMs : 0;
-    const sentAt = Math.max(now, this.#freeAt[way]);
-    if (bytesPerSecond !== null) this.#freeAt[way] = sentAt + (1_000 * bytes) / bytesPerSecond;
-    const wait = bytesPerSecond === null ? now : this.#freeAt[way];
-    return wait + delayMs + jitterMs * this.#random() + stall;
+    return delayMs + jitterMs * this.#random() + stall;
+  }
+
+  /** How long a piece takes to get on the line. */
+  sendingMs(bytes: number): number {
+    const { bytesPerSecond } = this.conduct;
+    return bytesPerSecond === null ? 0 : (1_000 * bytes) / bytesPerSecond;
   }
 
   isCut(way: Way): boolean {

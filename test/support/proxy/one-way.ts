@@ -15,6 +15,7 @@ export class OneWay {
   #waiting: Piece[] = [];
   #waitingBytes = 0;
   #timer: NodeJS.Timeout | null = null;
+  #sentAt = 0;
   #lastDueAt = 0;
   /** Sees what comes first; what it answers true to goes no further. */
   intercept: (bytes: Buffer) => boolean = () => false;
@@ -57,8 +58,8 @@ export class OneWay {
   #take(bytes: Piece['bytes']): void {
     if (typeof bytes !== 'string' && this.intercept(bytes)) return;
     const size = typeof bytes === 'string' ? 0 : bytes.length;
-    const due = this.#link.dueAt(this.#way, size, performance.now());
-    this.#lastDueAt = Math.max(due, this.#lastDueAt);
+    this.#sentAt = Math.max(performance.now(), this.#sentAt) + this.#link.sendingMs(size);
+    this.#lastDueAt = Math.max(this.#sentAt + this.#link.delayMs(), this.#lastDueAt);
     this.#waiting.push({ dueAt: this.#lastDueAt, bytes });
     this.#waitingBytes += size;
     if (this.#waitingBytes > HIGH_WATER_BYTES) this.#from.pause();
@@ -75,8 +76,11 @@ export class OneWay {
   }
 }
 
-/** Ends a connection without a goodbye. One that is not connected yet can only be given up. */
+/**
+ * Ends a connection without a goodbye. One that is not connected yet, or that is saying goodbye already,
+ * can only be given up: Node would leave its handle behind.
+ */
 export function resetSocket(socket: Socket): void {
-  if (socket.connecting) socket.destroy();
+  if (socket.connecting || socket.writableEnded) socket.destroy();
   else if (!socket.destroyed) socket.resetAndDestroy();
 }

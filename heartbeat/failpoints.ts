@@ -1,0 +1,15 @@
+import { readFailpoints } from '@understudy/shared/runtime/failpoints';
+
+/**
+ * Places in a promotion at which a test makes the heartbeat die: about to claim, with the answer to a
+ * granted claim in hand, and with a controller that has said that it serves.
+ */
+export const heartbeatFailpoints = ['before-claim', 'after-claim', 'before-serving'] as const;
+export type Failpoint = (typeof heartbeatFailpoints)[number];
+
+const { pass } = readFailpoints<Failpoint>(process.env['UNDERSTUDY_FAILPOINTS']);
+
+/** Does not return if this process is to die here. */
+export function passFailpoint(place: Failpoint): void {
+  pass(place);
+}
