@@ -43,7 +43,7 @@ export interface Active {
   storeSuspected(): void;
   /** Whether the tenure rests on the consent of the peers, because the store is away. */
   setFailsafe(isFailsafe: boolean): void;
-  readonly switchOver: Pick<SwitchOver, 'hold' | 'resume' | 'forward'>;
+  readonly switchOver: Pick<SwitchOver, 'hold' | 'resume' | 'forward' | 'parked'>;
   /** Closes the port, sends the workers away, answers what is under way, commits what is decided. */
   drain(graceMs: number): Promise<void>;
   /** Closes the port and every connection at once. */

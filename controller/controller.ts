@@ -198,7 +198,7 @@ export class Controller {
         );
         tell({ type: 'held' });
         this.#failpoints.pass('after-held');
-        log.info('holds: nothing is under way', { tookMs });
+        log.info('holds: nothing is under way', { tookMs, parked: active.switchOver.parked });
         return;
       case 'failed':
         log.warn('could not hold: goes on', { reason: held.reason, tookMs });

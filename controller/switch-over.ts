@@ -36,6 +36,11 @@ export class SwitchOver {
     this.#parts = parts;
   }
 
+  /** How many requests wait. */
+  get parked(): number {
+    return this.#parts.server.gate.parked;
+  }
+
   /** Parks what comes and waits until nothing is under way, for `forMs` at most; else all goes on. */
   async hold(forMs: number): Promise<Held> {
     if (this.#phase === 'held') return { type: 'held' };

@@ -1,4 +1,5 @@
 import bodyParser from '@koa/bodyparser';
+import type Router from '@koa/router';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import { UNREADY_HEADER } from '@understudy/shared/protocol/tenure';
 import Koa from 'koa';
@@ -51,12 +52,16 @@ export function makeApp(parts: AppParts): Koa {
   app.use(admit(parts));
   app.use(answerReadyz(parts));
   app.use(readBody());
-  for (const routes of [jobRoutes, runRoutes, pairRoutes, agentProtocolRoutes]) {
-    const router = routes(parts);
+  for (const router of routersOf(parts)) {
     app.use(router.routes());
     app.use(router.allowedMethods());
   }
   return app;
+}
+
+/** All routes but `/readyz`. */
+export function routersOf(parts: AppParts): Router[] {
+  return [jobRoutes, runRoutes, pairRoutes, agentProtocolRoutes].map((routes) => routes(parts));
 }
 
 /** The heartbeat asks several times a second: answered before anything that costs. */

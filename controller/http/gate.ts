@@ -30,6 +30,11 @@ export class Gate {
     return this.#underWay.size;
   }
 
+  /** How many wait. */
+  get parked(): number {
+    return this.#parked.size;
+  }
+
   take(request: IncomingMessage, response: ServerResponse): void {
     const path = request.url?.split('?', 1)[0] ?? '';
     if (this.#isParking && !ALWAYS_IN.has(path)) this.#park({ request, response });
