@@ -74,9 +74,17 @@ function open(call: Call, agents: typeof keptAlive | null): Promise<IncomingMess
   });
 }
 
+/** More than any answer of a controller; memory stays bounded whoever answers. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
 async function readAll(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MOST_BYTES) throw new Error(`an answer of more than ${MOST_BYTES} bytes`);
+    chunks.push(chunk);
+  }
   return Buffer.concat(chunks).toString('utf8');
 }
 

@@ -43,6 +43,11 @@ export async function stayWith(
   return await session.run();
 }
 
+/** What users may send, twice over: a controller that sends more is none. */
+const MOST_LETTERS_OF_ORDER = 16 * 1024 * 1024;
+const MOST_WAITING = 100;
+const MOST_REFUSED = 10_000;
+
 class Session {
   readonly #url: string;
   readonly #parts: SessionParts;
@@ -50,6 +55,7 @@ class Session {
   readonly #signal: AbortSignal;
   #end: Loss | null = null;
   #orders: Promise<void> = Promise.resolve();
+  #waiting = 0;
   #joined = false;
 
   constructor(url: string, parts: SessionParts, signal: AbortSignal) {
@@ -127,7 +133,13 @@ class Session {
   }
 
   async #read(response: IncomingMessage, limitMs: number): Promise<void> {
-    const parser = createParser({ onEvent: (event) => this.#take(event.data) });
+    const parser = createParser({
+      onEvent: (event) => this.#take(event.data),
+      onError: ({ type }) => {
+        if (type === 'max-buffer-size-exceeded') this.#finish('it sends an order without end');
+      },
+      maxBufferSize: MOST_LETTERS_OF_ORDER,
+    });
     const deaf = setTimeout(() => this.#finish(`nothing heard for ${limitMs} ms`), limitMs);
     const decoder = new TextDecoder();
     const { nowMs } = this.#parts.desk;
@@ -139,6 +151,8 @@ class Session {
         heardAtMs = nowMs();
         deaf.refresh();
         parser.feed(decoder.decode(chunk as Buffer, { stream: true }));
+        // Who sends faster than orders can be carried out is read more slowly.
+        if (this.#waiting > MOST_WAITING) await this.#orders;
       }
       // A controller that leaves says so and closes in one breath: what it said counts first.
       await this.#orders;
@@ -166,7 +180,11 @@ class Session {
       this.#parts.onInvalidOrder(data);
       return;
     }
-    this.#orders = this.#orders.then(() => this.#handle(order));
+    this.#waiting += 1;
+    this.#orders = this.#orders.then(async () => {
+      await this.#handle(order);
+      this.#waiting -= 1;
+    });
   }
 
   async #handle(order: Order): Promise<void> {
@@ -178,6 +196,9 @@ class Session {
       }
       if (handled.type === 'stale') this.#finish(`it speaks for the past term ${order.term}`);
       if (handled.type === 'go-on' && !this.#joined) this.#join();
+      if (this.#parts.ledger.refusals().length > MOST_REFUSED) {
+        this.#finish('it takes no note of what is refused');
+      }
     } catch (error) {
       this.#finish(`an order could not be carried out: ${messageOf(error)}`);
     }

@@ -14,6 +14,12 @@ export const TIMELINE_SHIFT = 40n;
  */
 export const MAX_TERM: Term = 2n ** 62n;
 
+/**
+ * The largest term that is taken on hearsay. Claims go above what was heard, and must still be terms
+ * that everybody believes: a forged one leaves room for as many claims as a timeline has.
+ */
+export const MAX_HEARD_TERM: Term = MAX_TERM - (1n << TIMELINE_SHIFT);
+
 /** The term as it travels: a decimal string. */
 export function formatTerm(term: Term): string {
   return term.toString(10);

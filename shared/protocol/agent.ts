@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { labelsSchema, nameSchema } from './api.ts';
-import { termSchema } from './tenure.ts';
+import { heardTermSchema, termSchema } from './tenure.ts';
 
 /**
  * What travels between a controller and the workers of the agents. All requests come from the worker:
@@ -29,7 +29,7 @@ export const registerSchema = z.object({
   version: z.string().max(64),
   labels: labelsSchema,
   slots: z.number().int().min(0).max(10_000),
-  highestTerm: termSchema,
+  highestTerm: heardTermSchema,
   /**
    * Names the journal on the agent's disk; another name means that it was lost or damaged. While the name
    * stays, an attempt that the worker does not know was certainly never started by it.
@@ -50,7 +50,7 @@ export const registeredSchema = z.object({
   term: termSchema,
   node: z.string(),
   /** A sign of life comes at least this often on the order stream. */
-  beatEveryMs: z.number(),
+  beatEveryMs: z.number().min(1).max(86_400_000),
   /** Attempts the controller does not want (their run is over): end them and forget their reports. */
   unwanted: z.array(z.object(attemptKey)),
 });
@@ -70,7 +70,7 @@ export const orderSchema = z.discriminatedUnion('type', [
     /** The job's environment and the run's parameters, parameters winning. */
     env: z.record(z.string(), z.string()),
     scheduledFor: z.string().nullable(),
-    timeoutMs: z.number().nullable(),
+    timeoutMs: z.number().int().min(1).max(2_147_483_647).nullable(),
     delivery: z.enum(['at-most-once', 'at-least-once']),
   }),
   z.object({ type: z.literal('cancel'), term: termSchema, ...attemptKey, reason: z.string() }),
@@ -120,7 +120,7 @@ export type Report = z.infer<typeof reportSchema>;
 export const reportsSchema = z.object({
   agent: nameSchema,
   incarnation: z.uuid(),
-  highestTerm: termSchema,
+  highestTerm: heardTermSchema,
   /** `seq` rises by one with each report of an agent's spool; only for matching the answer. */
   reports: z.array(z.object({ seq: z.number().int().min(1), report: reportSchema })).max(5_000),
 });

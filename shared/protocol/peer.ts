@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { nameSchema } from './api.ts';
-import { termSchema } from './tenure.ts';
+import { heardTermSchema, termSchema } from './tenure.ts';
 
 /**
  * What heartbeats say to each other, all by POST with the pair's token and a nonce of the asker. Every
@@ -22,7 +22,7 @@ export const peerStateSchema = z.object({
   role: z.enum(['active', 'passive']),
   phase: z.string(),
   term: termSchema.nullable(),
-  highestTerm: termSchema,
+  highestTerm: heardTermSchema,
   ready: z.boolean(),
   notReady: z.array(z.string()),
   ttlMs: z.number(),

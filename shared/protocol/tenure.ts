@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseTerm } from '../kernel/term.ts';
+import { MAX_HEARD_TERM, parseTerm } from '../kernel/term.ts';
 
 /** A term as it travels: a decimal string, parsed to a bigint. */
 export const termSchema = z.string().transform((text, context) => {
@@ -10,6 +10,11 @@ export const termSchema = z.string().transform((text, context) => {
   }
   return term;
 });
+
+/** The highest term that somebody else has seen. What is above `MAX_HEARD_TERM` counts as that. */
+export const heardTermSchema = termSchema.transform((term) =>
+  term < MAX_HEARD_TERM ? term : MAX_HEARD_TERM,
+);
 
 /** A point on the monotonic clock of this host (`process.hrtime.bigint()`), nanoseconds, as a string. */
 const monotonicNsSchema = z

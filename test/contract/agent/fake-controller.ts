@@ -94,6 +94,11 @@ export class FakeController {
     this.#push(order);
   }
 
+  /** Sends something as the data of an order, whatever it is. */
+  orderRaw(data: string): void {
+    for (const stream of this.#streams) stream.write(`data: ${data}\n\n`);
+  }
+
   async untilFollowed(): Promise<void> {
     await until(() => this.#streams.size > 0, `an agent follows ${this.node}`);
   }

@@ -1,5 +1,5 @@
 import { formatTerm, MAX_TERM, maxTerm, parseTerm } from '@understudy/shared/kernel/term';
-import { termSchema } from '@understudy/shared/protocol/tenure';
+import { heardTermSchema, termSchema } from '@understudy/shared/protocol/tenure';
 import test from 'ava';
 import fc from 'fast-check';
 
@@ -66,4 +66,17 @@ test('F94: what is no whole number in decimal text is no term', (t) => {
       return /^[0-9]{1,19}$/.test(text) ? term === null || term <= MAX_TERM : term === null;
     }),
   );
+});
+
+test('F94: whatever term somebody claims to have seen, the next claims above it are believed', (t) => {
+  fc.assert(
+    fc.property(terms, (term) => {
+      const next = heardTermSchema.parse(formatTerm(term)) + 1n;
+      return parseTerm(formatTerm(next)) === next;
+    }),
+  );
+  const next = heardTermSchema.parse(formatTerm(MAX_TERM)) + 1_000_000n;
+  t.is(parseTerm(formatTerm(next)), next);
+  // Who has seen such a claim is still taken for what it is: not ahead of it.
+  t.true(heardTermSchema.parse(formatTerm(next)) <= next);
 });
