@@ -44,6 +44,7 @@ test('Changes that carry a term are stamped, and those of the fence grant', (t) 
       { ...change, table: 'work', columns: { term: '3' } },
       { ...change, table: 'fence', columns: { term: '1099511627777' } },
       { ...change, table: 'job', columns: { name: 'x' } },
+      { ...change, table: 'pair_event', columns: { term: '2' } },
     ]),
     [
       { table: 'work', term: 3n, grants: false },
