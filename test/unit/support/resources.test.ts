@@ -1,0 +1,59 @@
+import test from 'ava';
+import { growthFaults, type Sample } from '../../support/invariants/resources.ts';
+
+const limits = { memoryGrowthBytes: 10e6, descriptorGrowth: 5 };
+
+const samples = (memoryAt: (index: number) => number, descriptorsAt: (index: number) => number) =>
+  Array.from(
+    { length: 40 },
+    (_, index): Sample => ({
+      process: 'heartbeat a',
+      memoryBytes: memoryAt(index),
+      descriptors: descriptorsAt(index),
+    }),
+  );
+
+test('I15 accepts a process that warms up, saws and peaks', (t) => {
+  const memory = (index: number) =>
+    Math.min(index, 8) * 10e6 + (index % 3) * 2e6 + (index === 35 ? 80e6 : 0);
+  t.deepEqual(
+    growthFaults(
+      samples(memory, () => 30),
+      limits,
+    ),
+    [],
+  );
+});
+
+test('I15 refuses memory that grows all the time', (t) => {
+  const found = growthFaults(
+    samples(
+      (index) => 80e6 + index * 1e6,
+      () => 30,
+    ),
+    limits,
+  );
+  t.is(found.length, 1);
+  t.regex(found[0] ?? '', /memory of heartbeat a grew by 20 MB/);
+});
+
+test('I15 refuses descriptors that are never given back', (t) => {
+  t.is(
+    growthFaults(
+      samples(
+        () => 80e6,
+        (index) => 30 + index,
+      ),
+      limits,
+    ).length,
+    1,
+  );
+});
+
+test('I15 says nothing of a process that was hardly seen', (t) => {
+  const few = samples(
+    (index) => index * 100e6,
+    () => 30,
+  ).slice(0, 8);
+  t.deepEqual(growthFaults(few, limits), []);
+});
