@@ -224,6 +224,9 @@ export class Heartbeat {
       metrics: this.#metrics,
       events: (after, limit) => this.#events.list(after, limit),
       token,
+      node,
+      isActive: () => this.#status().active?.node === node,
+      operator: () => null,
       peerRoutes: makePeerRoutes({
         pair,
         node,

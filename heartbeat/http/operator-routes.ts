@@ -1,14 +1,27 @@
 import Router from '@koa/router';
+import { parseDurationMs } from '@understudy/shared/kernel/duration';
+import { formatTerm } from '@understudy/shared/kernel/term';
+import { nameSchema } from '@understudy/shared/protocol/api';
 import { type EventPlace, eventPlace, type PairEvents } from '@understudy/shared/protocol/events';
 import { isSameSecret } from '@understudy/shared/runtime/secret';
 import type Koa from 'koa';
 import { z } from 'zod';
+import type { Operator, PauseResult, SwitchOverResult } from '../operator.ts';
 import { answerError } from './answer.ts';
+import { readJsonBody } from './body.ts';
 
 export interface OperatorRoutesOptions {
   readonly token: string;
+  readonly node: string;
+  /** Whether this node is active and serves. */
+  readonly isActive: () => boolean;
   readonly events: (after: EventPlace | null, limit: number) => Promise<PairEvents>;
+  /** Null while the heartbeat is still starting. */
+  readonly operator: () => Operator | null;
 }
+
+const DAY_MS = 86_400_000;
+const DEFAULT_PAUSE_MS = 1_800_000;
 
 const eventsSchema = z.object({
   after: z
@@ -23,24 +36,144 @@ const eventsSchema = z.object({
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
 
-/** What an operator may see and ask. Every route needs the pair's token. */
+const switchOverSchema = z.strictObject({ to: nameSchema.nullish() });
+
+const pauseSchema = z
+  .strictObject({
+    forMs: z
+      .number()
+      .int()
+      .min(1_000)
+      .max(7 * DAY_MS)
+      .optional(),
+    for: z
+      .string()
+      .refine((text) => isPauseLength(parseDurationMs(text)), 'expected a duration from 1s to 7d')
+      .optional(),
+  })
+  .refine(
+    (body) => body.forMs === undefined || body.for === undefined,
+    'expected forMs or for, not both',
+  );
+
+const changeSchema = z.strictObject({ change: z.enum(['MAIN', 'BACKUP']) });
+
+/**
+ * What an operator may see and ask. Every route needs the pair's token. What is refused changes nothing
+ * and is answered with 409, a code and the reason.
+ */
 export function makeOperatorRouter(options: OperatorRoutesOptions): Router {
   const router = new Router();
-  router.use(['/events'], (context, next) => {
-    const given = /^Bearer (.+)$/.exec(context.get('authorization'))?.[1] ?? '';
-    if (isSameSecret(options.token, given)) return next();
-    return answerError(context, 401, 'unauthorized', 'the token is not that of this pair');
-  });
+  router.use(['/events', '/switchover', '/pause', '/resume'], requireToken(options, 'Bearer'));
+  router.use('/rest/ha/status', requireToken(options, 'token'));
+
   router.get('/events', async (context) => {
-    const query = eventsSchema.safeParse(context.query);
-    if (!query.success) return answerInvalid(context, query.error);
-    const { after = null, limit } = query.data;
-    context.body = await options.events(after, limit);
+    const query = check(context, eventsSchema, context.query);
+    if (query === null) return;
+    context.body = await options.events(query.after ?? null, query.limit);
+  });
+  router.post('/switchover', async (context) => {
+    const body = await checkedBody(context, switchOverSchema);
+    const operator = body === null ? null : operatorFor(context, options);
+    if (body === null || operator === null) return;
+    answerSwitchOver(context, await operator.switchOver(body.to ?? null));
+  });
+  router.post('/pause', async (context) => {
+    const body = await checkedBody(context, pauseSchema);
+    const operator = body === null ? null : operatorFor(context, options);
+    if (body === null || operator === null) return;
+    const forMs = body.forMs ?? parseDurationMs(body.for ?? '') ?? DEFAULT_PAUSE_MS;
+    answerPause(context, await operator.pause(forMs));
+  });
+  router.post('/resume', async (context) => {
+    const operator = operatorFor(context, options);
+    if (operator !== null) answerPause(context, await operator.pause(null));
+  });
+  router.get('/rest/ha/status', (context) => {
+    context.body = roleWord(options);
+  });
+  router.post('/rest/ha/status', async (context) => {
+    const query = check(context, changeSchema, context.query);
+    const operator = query === null ? null : operatorFor(context, options);
+    if (query === null || operator === null) return;
+    if (roleWord(options) !== query.change) {
+      const result = await operator.switchOver(query.change === 'MAIN' ? options.node : null);
+      if (result.kind === 'refused') return answerSwitchOver(context, result);
+    }
+    context.body = query.change;
   });
   return router;
 }
 
-function answerInvalid(context: Koa.Context, error: z.ZodError): void {
-  const issues = error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);
-  answerError(context, 400, 'bad-request', issues.join('; '));
+/** The words of an older generation of tools. */
+function roleWord({ isActive }: OperatorRoutesOptions): 'MAIN' | 'BACKUP' {
+  return isActive() ? 'MAIN' : 'BACKUP';
+}
+
+function requireToken({ token }: OperatorRoutesOptions, scheme: string): Koa.Middleware {
+  return (context, next) => {
+    const [, given, secret = ''] = /^(\S+) (.+)$/.exec(context.get('authorization')) ?? [];
+    if (given === scheme && isSameSecret(token, secret)) return next();
+    const expected = `expected the header Authorization: ${scheme} and the token of this pair`;
+    return answerError(context, 401, 'unauthorized', expected);
+  };
+}
+
+function operatorFor(context: Koa.Context, options: OperatorRoutesOptions): Operator | null {
+  const operator = options.operator();
+  if (operator === null) {
+    answerError(context, 503, 'starting', 'the heartbeat is still starting; try again');
+  }
+  return operator;
+}
+
+function answerSwitchOver(context: Koa.Context, result: SwitchOverResult): void {
+  if (result.kind === 'refused') return answerError(context, 409, result.why, result.reason);
+  const { from, to, term, interruptedMs } = result;
+  context.body = { from, to, term: formatTerm(term), interruptedMs };
+}
+
+function answerPause(context: Koa.Context, result: PauseResult): void {
+  if (result.kind === 'refused') return answerError(context, 409, result.why, result.reason);
+  context.body = { pausedForMs: result.forMs };
+}
+
+async function checkedBody<T extends z.ZodType>(
+  context: Koa.Context,
+  schema: T,
+): Promise<z.output<T> | null> {
+  const body = await readJsonBody(context.req);
+  switch (body.kind) {
+    case 'json':
+      return check(context, schema, body.value);
+    case 'not-json':
+      answerError(context, 400, 'bad-request', 'the body is not JSON');
+      return null;
+    case 'too-large':
+      context.set('connection', 'close');
+      answerError(context, 413, 'too-large', 'the body is too large');
+      return null;
+    case 'too-slow':
+      context.set('connection', 'close');
+      answerError(context, 408, 'too-slow', 'the body came too slowly');
+      return null;
+  }
+}
+
+function check<T extends z.ZodType>(
+  context: Koa.Context,
+  schema: T,
+  value: unknown,
+): z.output<T> | null {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(
+    (each) => `${each.path.join('.') || 'it'}: ${each.message}`,
+  );
+  answerError(context, 400, 'bad-request', issues.slice(0, 10).join('; '));
+  return null;
+}
+
+function isPauseLength(ms: number | null): boolean {
+  return ms !== null && ms >= 1_000 && ms <= 7 * DAY_MS;
 }

@@ -42,7 +42,8 @@ export function apiFor(command: Command): ApiClient {
 /** The default of `--timeout`. */
 export const DEFAULT_TIMEOUT = formatDurationMs(30_000);
 
-function timeoutOf(command: Command): number {
+/** What `--timeout` says, in milliseconds. */
+export function timeoutOf(command: Command): number {
   const { timeout } = command.optsWithGlobals<GlobalOptions>();
   const ms = parseDurationMs(timeout);
   if (ms !== null) return ms;

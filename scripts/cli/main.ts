@@ -7,6 +7,7 @@ import { addEventsCommand } from './commands/events.ts';
 import { addHostCommands } from './commands/host.ts';
 import { addJobCommand } from './commands/job.ts';
 import { addLocalCommand } from './commands/local.ts';
+import { addOperatorCommands } from './commands/operator.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addWhyCommand } from './commands/why.ts';
@@ -49,6 +50,7 @@ export function buildProgram(): Command {
     addHostCommands,
     addAgentCommand,
     addStatusCommand,
+    addOperatorCommands,
     addEventsCommand,
     addWhyCommand,
     addJobCommand,

@@ -1,3 +1,4 @@
+import { measuredSchema, worstCaseSchema } from '@understudy/shared/protocol/events';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import axios from 'axios';
 import { z } from 'zod';
@@ -15,9 +16,13 @@ const statusSchema = z.object({
   notReady: z.array(z.string()),
   failsafe: z.unknown(),
   paused: z.unknown(),
+  /** What is left of a pause. */
+  pausedForMs: z.number().nullish(),
   version: z.string().nullish(),
   pid: z.number().nullish(),
   disagreements: z.array(z.string()).default([]),
+  promise: z.array(worstCaseSchema).default([]),
+  measured: z.array(measuredSchema).default([]),
   /** How the last tenure of that heartbeat ended. */
   lastDemotion: z
     .object({ term: z.string(), reason: z.string(), detail: z.string(), at: z.string() })

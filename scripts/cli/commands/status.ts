@@ -9,6 +9,8 @@ import {
   type StatusAnswer,
 } from '../client/heartbeat-status.ts';
 import { sourcesFor } from '../context.ts';
+import { promiseRows, promiseTable } from '../explain/promise-table.ts';
+import { warningsOf } from '../explain/warnings.ts';
 import { print, printJson, showTerm, table } from '../output.ts';
 import { judgePair } from '../pair-verdict.ts';
 import { agentTable, listAgents } from './agent.ts';
@@ -30,9 +32,13 @@ export function addStatusCommand(program: Command): void {
       const verdict = judgePair(answers);
       const agents = await agentsOf(answers, token);
       process.exitCode = verdict.exitCode;
-      if (options.json) return printJson({ ...verdict, heartbeats: answers, agents });
+      const statuses = answers.flatMap((each) => (each.kind === 'answered' ? [each.status] : []));
+      const promise = promiseRows(statuses);
+      if (options.json) return printJson({ ...verdict, heartbeats: answers, agents, promise });
       print(nodeTable(answers));
       print(`\n${typeof agents === 'string' ? agents : agentTable(agents)}`);
+      if (promise.length > 0) print(`\n${promiseTable(promise)}`);
+      for (const each of warningsOf(statuses)) print(`\n${each}`);
       for (const each of verdict.disagreements) print(`\ndisagreement: ${each}`);
       print(`\n${verdict.summary}`);
     });
@@ -62,7 +68,7 @@ function nodeTable(answers: readonly StatusAnswer[]): string {
     const { status } = each;
     const { state = '-', pid } = status.controller ?? {};
     const notes = [
-      ...(status.failsafe ? ['failsafe'] : []),
+      ...(status.failsafe ? ['FAILSAFE'] : []),
       ...(status.paused ? ['paused'] : []),
       ...status.notReady,
     ];

@@ -11,7 +11,8 @@ interface Said {
 
 function answer(node: string, { role, ready = false, active = 'a' }: Said): StatusAnswer {
   const status = {
-    ...{ pair: 'p', node, role, ready, phase: 'x', term: '3', notReady: [], disagreements: [] },
+    ...{ pair: 'p', node, role, ready, phase: 'x', term: '3', notReady: [] },
+    ...{ disagreements: [], promise: [], measured: [] },
     active: { node: active, url: 'http://h:1' },
     failsafe: false,
     paused: false,

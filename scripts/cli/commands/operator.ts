@@ -1,0 +1,65 @@
+import { parseDurationMs } from '@understudy/shared/kernel/duration';
+import { loadControllerHostConfig } from '@understudy/shared/runtime/config/load';
+import { UserError } from '@understudy/shared/runtime/errors';
+import type { Command } from 'commander';
+import { orderPause, orderSwitchOver } from '../client/operator-call.ts';
+import { sourcesFor, timeoutOf } from '../context.ts';
+import { showLeft } from '../explain/warnings.ts';
+import { print, printJson, showTerm } from '../output.ts';
+
+/** `switchover`, `pause`, `resume`: what an operator asks of the pair. */
+export function addOperatorCommands(program: Command): void {
+  addSwitchOver(program);
+  addPause(program);
+  addResume(program);
+}
+
+function addSwitchOver(program: Command): void {
+  program
+    .command('switchover')
+    .description('moves the active role to the other node; exit 1 and a reason if refused')
+    .option('--to <node>', 'the node that is to be active (default: whichever is ready)')
+    .option('--json', 'as JSON')
+    .action(async (options: { to?: string; json?: true }, command: Command) => {
+      const config = loadControllerHostConfig(sourcesFor(command));
+      const order = { to: options.to ?? null, timeoutMs: timeoutOf(command) };
+      const switched = await orderSwitchOver(config, order);
+      if (options.json) return printJson(switched);
+      const { from, to, term, interruptedMs } = switched;
+      const cost = interruptedMs === null ? 'not measured' : `${Math.round(interruptedMs)} ms`;
+      print(`${from} -> ${to}, term ${showTerm(term)}, interrupted ${cost}`);
+    });
+}
+
+function addPause(program: Command): void {
+  program
+    .command('pause')
+    .description('no automatic fail-over for a while: maintenance; ends by itself')
+    .option('--for <duration>', 'for so long', '30m')
+    .option('--json', 'as JSON')
+    .action(async (options: { for: string; json?: true }, command: Command) => {
+      const config = loadControllerHostConfig(sourcesFor(command));
+      const forMs = parseDurationMs(options.for);
+      if (forMs === null) {
+        throw new UserError(
+          `--for holds "${options.for}"; expected a duration like 90s, 30m or 2h`,
+        );
+      }
+      const pausedForMs = await orderPause(config, forMs, timeoutOf(command));
+      if (options.json) return printJson({ pausedForMs });
+      print(`paused for ${showLeft(pausedForMs ?? 0)}; \`understudy resume\` ends it sooner`);
+    });
+}
+
+function addResume(program: Command): void {
+  program
+    .command('resume')
+    .description('ends the pause')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: true }, command: Command) => {
+      const config = loadControllerHostConfig(sourcesFor(command));
+      const pausedForMs = await orderPause(config, null, timeoutOf(command));
+      if (options.json) return printJson({ pausedForMs });
+      print('not paused');
+    });
+}
