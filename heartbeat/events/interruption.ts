@@ -31,6 +31,8 @@ export interface Takeover {
   readonly told: readonly LastService[];
   /** The newest renewal that was seen of another node. */
   readonly lastRenewal: LastRenewal | null;
+  /** When the store last failed the new active as well. */
+  readonly storeTroubleAt: number;
 }
 
 /** How long nobody served, and how that is known. */
@@ -43,6 +45,9 @@ export interface Interruption {
   readonly measured: `${ServiceEnd | 'last-renewal'}-to-serving` | 'not-seen';
 }
 
+/** Two nodes notice that the store is away at about the same time. */
+const STORE_TROUBLE_NEAR_MS = 2_000;
+
 /**
  * How long nobody served before this take-over. The word of the node that served before counts, because
  * it knows when it stopped; where it could not say anything, the last renewal that was seen does. That one
@@ -54,8 +59,11 @@ export function measureInterruption(takeover: Takeover): Interruption {
   const told = earlier.sort((a, b) => (a.term < b.term ? 1 : -1))[0] ?? null;
   const renewal = lastRenewal !== null && lastRenewal.term < term ? lastRenewal : null;
   if (told !== null && (renewal === null || told.term >= renewal.term)) {
+    // A database that is away for all is another matter than one that only the active lost.
+    const isForAll = takeover.storeTroubleAt >= told.at - STORE_TROUBLE_NEAR_MS;
+    const failure = failureOf(takeover.basis, told.reason);
     return {
-      failure: failureOf(takeover.basis, told.reason),
+      failure: failure === 'database-of-active' && isForAll ? null : failure,
       from: told.node,
       interruptedMs: sinceMs(told.at, servingAt),
       measured: `${told.how}-to-serving`,

@@ -145,6 +145,7 @@ export class PairEvents {
         servingAt,
         told: own === null ? toldByPeers() : [...toldByPeers(), own],
         lastRenewal: this.#service.lastRenewal,
+        storeTroubleAt: this.#service.storeTroubleAt,
       });
     };
     const tell = (interruption: Interruption) => {

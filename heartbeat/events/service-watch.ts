@@ -15,6 +15,7 @@ export class ServiceWatch {
   #renewal: LastRenewal | null = null;
   #lastGoodCheck: number | null = null;
   #heldAt: number | null = null;
+  #storeTroubleAt = Number.NEGATIVE_INFINITY;
 
   constructor(node: string) {
     this.#node = node;
@@ -28,6 +29,11 @@ export class ServiceWatch {
   /** The newest renewal that was seen of another node. */
   get lastRenewal(): LastRenewal | null {
     return this.#renewal;
+  }
+
+  /** When the store last failed us as well. */
+  get storeTroubleAt(): number {
+    return this.#storeTroubleAt;
   }
 
   /** Why the lease is ours: as claimed, or `handed-over`. */
@@ -56,6 +62,11 @@ export class ServiceWatch {
         this.#servingTerm = story.term;
         this.#lastGoodCheck = null;
         this.#heldAt = null;
+        break;
+      case 'store-away':
+      case 'store-back':
+      case 'claim-answer-lost':
+        this.#storeTroubleAt = now;
         break;
       case 'demoting':
         this.#end(story.term, story.why.reason, now);

@@ -19,7 +19,11 @@ export interface StatusView {
   readonly term: string | null;
   readonly active: { readonly node: string; readonly url: string } | null;
   readonly leaseRemainingMs: number | null;
-  readonly controller: { readonly state: string; readonly pid: number | null };
+  readonly controller: {
+    readonly state: string;
+    readonly pid: number | null;
+    readonly url: string;
+  };
   readonly ready: boolean;
   readonly notReady: readonly string[];
   readonly failsafe: boolean;
@@ -80,7 +84,11 @@ export function viewStatus(sources: StatusSources): StatusView {
     term: term === null ? null : formatTerm(term),
     active: findActive(sources),
     leaseRemainingMs: leaseRemainingMs(role, sources.roleOptions, nowMs),
-    controller: { state: role?.controller ?? 'none', pid: sources.controllerPid },
+    controller: {
+      state: role?.controller ?? 'none',
+      pid: sources.controllerPid,
+      url: config.controller.url,
+    },
     ready: roleName === 'passive' && notReady.length === 0,
     notReady: roleName === 'passive' ? notReady : [],
     failsafe: false,

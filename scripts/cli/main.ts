@@ -3,6 +3,7 @@ import { version } from '@understudy/shared/runtime/version';
 import { Command, CommanderError } from 'commander';
 import { addAgentCommand } from './commands/agent.ts';
 import { addConfigCommand } from './commands/config.ts';
+import { addDrillCommand } from './commands/drill.ts';
 import { addEventsCommand } from './commands/events.ts';
 import { addHostCommands } from './commands/host.ts';
 import { addJobCommand } from './commands/job.ts';
@@ -53,6 +54,7 @@ export function buildProgram(): Command {
     addOperatorCommands,
     addEventsCommand,
     addWhyCommand,
+    addDrillCommand,
     addJobCommand,
     addRunCommand,
     addConfigCommand,

@@ -11,7 +11,10 @@ const statusSchema = z.object({
   term: z.coerce.string().nullable(),
   active: z.object({ node: z.string(), url: z.string().nullish() }).nullable(),
   leaseRemainingMs: z.number().nullish(),
-  controller: z.object({ state: z.string(), pid: z.number().nullish() }).nullish(),
+  incarnation: z.string().nullish(),
+  controller: z
+    .object({ state: z.string(), pid: z.number().nullish(), url: z.string().nullish() })
+    .nullish(),
   ready: z.boolean(),
   notReady: z.array(z.string()),
   failsafe: z.unknown(),

@@ -8,6 +8,7 @@ import test from 'ava';
 const takeover: Takeover = {
   ...{ term: 7n, basis: 'released', servingAt: 1_000, told: [] },
   lastRenewal: { node: 'a', term: 6n, at: 400 },
+  storeTroubleAt: Number.NEGATIVE_INFINITY,
 };
 
 function told(change: Partial<LastService> = {}): LastService {
@@ -70,4 +71,10 @@ test('a planned stop is measured, but nothing was promised for it', (t) => {
 test('the first service of a pair interrupts nothing', (t) => {
   const found = measureInterruption({ ...takeover, lastRenewal: null });
   t.deepEqual([found.from, found.interruptedMs, found.measured], [null, null, 'not-seen']);
+});
+
+test('a database that only the active lost is another failure than one that is away for all', (t) => {
+  const lost = { ...takeover, told: [told({ reason: 'trust-ran-out' })] };
+  t.is(measureInterruption(lost).failure, 'database-of-active');
+  t.is(measureInterruption({ ...lost, storeTroubleAt: 500 }).failure, null);
 });
