@@ -1,0 +1,91 @@
+import type { PairEvent } from '@understudy/shared/protocol/events';
+import { isAlive, processId } from '@understudy/shared/runtime/child';
+import test from 'ava';
+import { eventually } from '../support/cluster/eventually.ts';
+import { makeCluster, termOf } from '../support/cluster.ts';
+
+/** A generous promise: what is judged is what happens, not how fast this machine is. */
+const options = { agents: [], host: { failover: { target: '10s' } } };
+
+interface Drilled {
+  readonly kept: boolean;
+  readonly from: string;
+  readonly to: string;
+  readonly measuredMs: number;
+  readonly promisedMs: number;
+}
+
+test('X8, X9: a drill crashes the active controller, measures it, and why explains what happened', async (t) => {
+  const cluster = await makeCluster(t, options);
+  const before = await cluster.start();
+  const drill = await cluster.command(['drill', 'crash', '--yes', '--json']);
+  t.is(drill.code, 0, drill.stderr);
+  const drilled = JSON.parse(drill.stdout) as Drilled;
+  t.deepEqual([drilled.from, drilled.to], [before.active.node, before.passive.node]);
+  t.true(drilled.kept && drilled.measuredMs > 0 && drilled.measuredMs <= drilled.promisedMs);
+
+  const served = await eventually(
+    async () => {
+      const { stdout } = await cluster.command(['events', '--json']);
+      const events = JSON.parse(stdout || '[]') as PairEvent[];
+      return events.findLast((event) => event.kind === 'served' && event.facts['from']) ?? null;
+    },
+    { what: 'the event of the new service' },
+  );
+  t.is(served.node, before.passive.node);
+  t.is(served.term, `${termOf(before.activeStatus) + 1n}`);
+  t.is(served.facts['failure'], 'controller-crash');
+  t.is(served.facts['measured'], 'demotion-to-serving');
+  t.true(Number(served.facts['interruptedMs']) <= drilled.promisedMs);
+
+  const why = await cluster.command(['why']);
+  t.is(why.code, 0, why.stderr);
+  t.regex(why.stdout, /From which evidence\n {2}the lease is free: \w+ let it go/);
+  t.regex(why.stdout, /By which rule\n {2}a lease that was released may be claimed at once/);
+  t.regex(why.stdout, /What the other side saw[\s\S]*goes passive: controller ended: SIGKILL/);
+  t.regex(why.stdout, /for a controller crash: kept/);
+
+  // The other node learns of the measurement from the database, and a restarted one, too.
+  const status = await eventually(
+    async () => {
+      const views = await cluster.statuses();
+      const known = views.map(([, view]) => view.measured.map((each) => each.failure));
+      return known.every((each) => each.includes('controller-crash')) ? known : null;
+    },
+    { what: 'both nodes to know the measurement' },
+  );
+  t.is(status.length, 2);
+  const shown = await cluster.command(['status']);
+  t.regex(shown.stdout, /controller crash +\d+ ms +[\d.]+ ms +[\d.]+ ms +1 /);
+});
+
+test('X9: a drill refuses a pair without a ready passive, and does nothing to it', async (t) => {
+  const cluster = await makeCluster(t, options);
+  const before = await cluster.start();
+  const controller = processId(await before.active.controllerPid());
+  await before.passive.killHeartbeat();
+  const { code, stderr } = await cluster.command(['drill', 'crash', '--yes'], before.active.node);
+  t.is(code, 1);
+  t.regex(stderr, /no drill now: \w+ is active, no passive is ready/);
+  t.true(controller !== null && isAlive(controller));
+});
+
+test('X9: a doubt that does not suffice is an event, too: a dead peer that is only passive', async (t) => {
+  const cluster = await makeCluster(t, options);
+  const before = await cluster.start();
+  await before.passive.killHeartbeat();
+  const doubt = await eventually(
+    async () => {
+      const { stdout } = await cluster.command(['events', '--json'], before.active.node);
+      const events = JSON.parse(stdout || '[]') as PairEvent[];
+      return (
+        events.findLast(
+          (event) => event.kind === 'peer-doubted' && event.node === before.active.node,
+        ) ?? null
+      );
+    },
+    { what: 'the doubt' },
+  );
+  t.regex(doubt.message, /does not answer/);
+  t.regex(doubt.rule ?? '', /no evidence/);
+});
