@@ -102,6 +102,7 @@ export class Heartbeat {
       mayLeaveItToPeer: () => this.#servingTerm() !== null,
       onHeard: (state) => this.#heardPeer(state),
       onTestimony: (node, term) => this.#driver.dispatch({ kind: 'testimony', node, term }),
+      onRefused: (reason) => this.#metrics.countPeerRefusal(reason),
       clock,
       log,
     });

@@ -37,6 +37,8 @@ export interface PeersOptions {
   readonly mayLeaveItToPeer: () => boolean;
   readonly onHeard: (state: PeerState) => void;
   readonly onTestimony: (node: string, term: Term) => void;
+  /** An answer was refused and has changed nothing. */
+  readonly onRefused?: (reason: 'not-signed') => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -186,6 +188,7 @@ class PeerLink {
     }
     const signature = String(response.headers[SIGNATURE_HEADER] ?? '');
     if (!isSignedBy(this.#options.token, nonce, response.data, signature)) {
+      this.#options.onRefused?.('not-signed');
       throw new Error('its answer is not signed with our token');
     }
     return JSON.parse(response.data);

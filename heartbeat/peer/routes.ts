@@ -47,12 +47,20 @@ export function makePeerRoutes(options: PeerRoutesOptions): Koa.Middleware {
 }
 
 function answering(options: PeerRoutesOptions): Koa.Middleware {
+  let wrongTokens = 0;
   return async (context, next) => {
     const isKnown = context.path === '/peer/v1/exchange' || context.path === '/peer/v1/testimony';
     if (!isKnown || context.method !== 'POST') return next();
     const given = /^Bearer (.+)$/.exec(context.get('authorization'))?.[1] ?? '';
     if (!isSameSecret(options.token, given)) {
-      options.log.warn('a peer with a wrong token was refused', { from: context.ip });
+      wrongTokens += 1;
+      // The first, the tenth, the hundredth: who asks again and again must not fill a disk.
+      if (Number.isInteger(Math.log10(wrongTokens))) {
+        options.log.warn('a peer with a wrong token was refused', {
+          from: context.ip,
+          times: wrongTokens,
+        });
+      }
       return refuse(context, 401, 'unauthorized', 'the token is not that of this pair');
     }
     const read = await readBody(context.req);

@@ -144,3 +144,69 @@ test('F120, F121: forged and replayed words of a peer never make the passive ser
   t.is(counted - before, 20 * forgeries.length);
   await pair.judge(t);
 });
+
+test('F93, F121: what peers really said, played back in any order and often, changes no role', async (t) => {
+  const pair = await FuzzedPair.start(t);
+  const headers = { Authorization: `Bearer ${pair.token}`, ...json };
+  const stateOf = async (which: 'active' | 'passive', more: object) => {
+    const { pair: name, node, role, phase, term, ready, version } = pair.before[`${which}Status`];
+    const { heartbeatUrl, controllerUrl } = pair.before[which].options;
+    const ids = { pair: name, node, incarnation: randomUUID(), url: heartbeatUrl, controllerUrl };
+    const rest = { version, role, phase, term, highestTerm: term ?? '0', ready, notReady: [] };
+    return {
+      nonce: randomUUID(),
+      state: { ...ids, ...rest, ttlMs: 5_000, tenureOver: null, ...more },
+    };
+  };
+  // As each was before the grant, while it was granted, and as it is now.
+  const moments = [
+    {},
+    { role: 'passive', phase: 'watching', term: null, highestTerm: '0', ready: true },
+    { role: 'passive', phase: 'claiming', term: null, highestTerm: '0', ready: false },
+    { role: 'active', phase: 'promoting', ready: false },
+  ];
+  const said = await Promise.all(
+    moments.flatMap((moment) => [stateOf('active', moment), stateOf('passive', moment)]),
+  );
+  await noFault(t, {
+    runs: 300,
+    cases: fc.record({
+      to: fc.constantFrom('active' as const, 'passive' as const),
+      message: fc.nat(said.length - 1),
+    }),
+    faultOf: ({ to, message }) =>
+      faultOf(pair.portOf(to), {
+        method: 'POST',
+        path: '/peer/v1/exchange',
+        headers,
+        body: JSON.stringify(said[message]),
+      }),
+  });
+  await pair.judge(t);
+});
+
+test('F92: the events of a pair are asked for with any query', async (t) => {
+  const pair = await FuzzedPair.start(t);
+  const headers = { Authorization: `Bearer ${pair.token}` };
+  const places = [
+    'a.1',
+    '.',
+    '1.',
+    '-1',
+    '9'.repeat(40),
+    'a'.repeat(3_000),
+    '%00',
+    '%zz',
+    '__proto__',
+    'zzzzzzzz-a-999999999999',
+    'zzzzzzzz-%00-1',
+    'zzzzzzzz-%F0%9F%98%80-1',
+  ];
+  for (const query of [...nastyQueries, ...places.map((place) => `after=${place}`)]) {
+    for (const which of ['active', 'passive'] as const) {
+      const path = `/events?${query}`;
+      t.is(await faultOf(pair.portOf(which), { method: 'GET', path, headers }), null, query);
+    }
+  }
+  await pair.judge(t);
+});

@@ -216,6 +216,14 @@ for (const [title, forge] of Object.entries(forgeries)) {
   });
 }
 
+test('F93: an answer that is not signed for its question is counted', async (t) => {
+  const refused: string[] = [];
+  const { url } = forger(t, forgeries['without the token']);
+  const { peers } = asking(await url, token, { onRefused: (reason) => refused.push(reason) });
+  t.is(await exchanged(peers), 'its answer is not signed with our token');
+  t.deepEqual(refused, ['not-signed']);
+});
+
 const malformed: Readonly<Record<string, string>> = {
   'no JSON': 'hello',
   'an empty object': '{}',
