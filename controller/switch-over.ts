@@ -47,6 +47,8 @@ export class SwitchOver {
     if (this.#phase !== 'none') return { type: 'failed', reason: `it is ${this.#phase} already` };
     const { guard, server, scheduler, dispatcher, failpoints } = this.#parts;
     failpoints.pass('before-hold');
+    const obstacle = this.#obstacle();
+    if (obstacle !== null) return { type: 'failed', reason: obstacle };
     this.#phase = 'holding';
     server.gate.park();
     scheduler.pause();
@@ -91,7 +93,7 @@ export class SwitchOver {
     dispatcher.stop();
     agents.leave(to);
     const onForward = () => failpoints.pass('during-forward');
-    server.divert(new Forwarder({ to, name: node, onForward }).handle);
+    server.divert(new Forwarder({ to, name: node, onForward }).answer);
   }
 
   /** What ends may begin something else, so all are looked at again after each wait. */
@@ -114,11 +116,17 @@ export class SwitchOver {
 
   /** Why it can't be handed over at this moment; null when it can. */
   #disquiet(): string | null {
-    const { guard, server, dispatcher, committer } = this.#parts;
-    if (committer.isAway) return 'the database does not take changes';
+    const { server, dispatcher, committer } = this.#parts;
     if (!committer.isIdle) return 'changes are not committed yet';
     if (server.gate.underWay > 0) return `${server.gate.underWay} requests are under way`;
     if (!dispatcher.isIdle) return 'orders have not gone out yet';
+    return this.#obstacle();
+  }
+
+  /** What waiting does not help against. */
+  #obstacle(): string | null {
+    const { guard, committer } = this.#parts;
+    if (committer.isAway) return 'the database does not take changes';
     return guard.mayAct() ? null : 'the tenure is in doubt';
   }
 }

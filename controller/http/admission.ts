@@ -22,6 +22,8 @@ export function admit(parts: {
     if (!guard.mayAct()) throw notActive();
     if (!OPEN_PATHS.has(context.path)) checkToken(context, parts.token);
     await next();
+    // Somebody else answers it.
+    if (context.respond === false) return;
     if (context.status < 400 && !guard.mayAct()) throw notActive();
     if (!(context.body instanceof Readable)) return;
     // A long answer begins now, in the moment in which it was allowed, whenever its first bytes come.

@@ -37,7 +37,7 @@ export interface AppParts {
   readonly token: string;
   /** Aborts when this controller stops serving: long answers that have no end of their own end then. */
   readonly isClosing: AbortSignal;
-  readonly gate: Pick<Gate, 'letGo'>;
+  readonly gate: Pick<Gate, 'enter' | 'letGo'>;
 }
 
 /** What users send is small, what workers report may be large. */
@@ -52,6 +52,7 @@ export function makeApp(parts: AppParts): Koa {
   app.use(admit(parts));
   app.use(answerReadyz(parts));
   app.use(readBody());
+  app.use(enter(parts.gate));
   for (const router of routersOf(parts)) {
     app.use(router.routes());
     app.use(router.allowedMethods());
@@ -77,6 +78,17 @@ function answerReadyz({ context: tenure, problems }: AppParts): Koa.Middleware {
     }
     context.body = identity;
     return undefined;
+  };
+}
+
+/** All of the request is here: now it is under way, or it waits, or somebody else answers it. */
+function enter(gate: AppParts['gate']): Koa.Middleware {
+  return async (context, next) => {
+    const { req: request, res: response } = context;
+    const { rawBody } = context.request as { rawBody?: string };
+    const body = rawBody === undefined ? undefined : Buffer.from(rawBody, 'utf8');
+    if (await gate.enter({ request, response, body })) return await next();
+    context.respond = false;
   };
 }
 

@@ -13,6 +13,7 @@ export function answerErrors(log: Log): Koa.Middleware {
     try {
       refuseUnreadable(context);
       await next();
+      if (context.respond === false) return;
       if (context.status >= 400 && context.body === undefined) answer(context, unanswered(context));
     } catch (error) {
       const refusal = refusalOf(error);

@@ -7,13 +7,13 @@ import {
   Agent as HttpAgent,
   request as httpRequest,
   type IncomingMessage,
-  type RequestListener,
   type ServerResponse,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { type RefusalCode, refusals } from '../work/refusal.ts';
+import type { Elsewhere, Exchange } from './gate.ts';
 import { endToEnd } from './headers.ts';
 
 export interface ForwarderOptions {
@@ -54,22 +54,30 @@ export class Forwarder {
     this.#agent = this.#isSecure ? new HttpsAgent(settings) : new HttpAgent(settings);
   }
 
-  readonly handle: RequestListener = (request, response) => {
+  readonly answer: Elsewhere = (exchange) => {
+    const { request, response } = exchange;
     // The client learns with each answer that it is better off elsewhere.
     response.shouldKeepAlive = false;
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    if (/^\/healthz([/?]|$)/.test(request.url ?? '')) return this.#answerHealth(response);
     const why = refusalOf(request);
     if (why !== null) return refuse(response, why);
     this.#options.onForward();
-    void this.#forward(request, response);
+    void this.#forward(exchange);
   };
+
+  #answerHealth(response: ServerResponse): void {
+    respond(response, 200, { node: this.#options.name, forwardsTo: this.#options.to });
+  }
 
   get #isSecure(): boolean {
     return this.#base.protocol === 'https:';
   }
 
-  async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #forward(exchange: Exchange): Promise<void> {
+    const { request, response } = exchange;
     try {
-      const body = await bodyOf(request);
+      const body = await bodyOf(exchange);
       const until = performance.now() + RETRY_FOR_MS;
       const mayRepeat = body.type === 'whole' && isHarmlessTwice(request);
       for (;;) {
@@ -86,7 +94,7 @@ export class Forwarder {
     } catch (error) {
       // Whether it was carried out is not known: the client must not take this for a refusal.
       if (response.headersSent) response.destroy();
-      else answer(response, 'answer-lost', `the next controller: ${messageOf(error)}`);
+      else fail(response, 'answer-lost', `the next controller: ${messageOf(error)}`);
     }
   }
 
@@ -94,7 +102,9 @@ export class Forwarder {
     return new Promise((resolve) => {
       const send = this.#isSecure ? httpsRequest : httpRequest;
       const path = `${this.#base.pathname.replace(/\/$/, '')}${request.url ?? '/'}`;
-      const headers = endToEnd(request, this.#options.name);
+      const via = this.#options.name;
+      const length = body.type === 'whole' ? body.bytes.length : null;
+      const headers = endToEnd(request, { via, length });
       const { protocol, hostname, port } = this.#base;
       const onward = send({
         ...{ protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, path, headers },
@@ -104,14 +114,14 @@ export class Forwarder {
       });
       let isConnected = false;
       const limit = setTimeout(() => onward.destroy(new Error('no connection')), connectMs);
-      const fail = (error: unknown) => {
+      const give = (error: unknown) => {
         clearTimeout(limit);
         resolve({ type: isConnected ? 'broken' : 'unsent', error });
       };
       const abandon = () => onward.destroy(new Error('the client has gone'));
       response.once('close', abandon);
       onward.once('close', () => response.off('close', abandon));
-      onward.once('error', fail);
+      onward.once('error', give);
       onward.once('socket', (socket) => {
         const begin = () => {
           clearTimeout(limit);
@@ -123,7 +133,7 @@ export class Forwarder {
         else begin();
       });
       onward.once('response', (incoming) => {
-        relay(incoming, response).then(() => resolve({ type: 'answered' }), fail);
+        relay(incoming, response).then(() => resolve({ type: 'answered' }), give);
       });
     });
   }
@@ -153,7 +163,8 @@ function relay(incoming: IncomingMessage, response: ServerResponse): Promise<voi
 }
 
 /** A small body is read before it is sent, so that it can be sent again; a large one passes through. */
-async function bodyOf(request: IncomingMessage): Promise<Body> {
+async function bodyOf({ request, body }: Exchange): Promise<Body> {
+  if (body !== undefined) return { type: 'whole', bytes: body };
   const length = Number(request.headers['content-length'] ?? 0);
   const isChunked = request.headers['transfer-encoding'] !== undefined;
   if (isChunked || length > KEPT_BODY_BYTES) return { type: 'stream', source: request };
@@ -170,23 +181,27 @@ function isHarmlessTwice(request: IncomingMessage): boolean {
 /** What is not sent on. Workers have to find the next controller themselves: their orders come from it. */
 function refusalOf(request: IncomingMessage): string | null {
   const path = request.url ?? '/';
-  const isOfThis = /^\/(readyz|healthz|agent)([/?]|$)/.test(path);
+  const isOfThis = /^\/(readyz|agent)([/?]|$)/.test(path);
   if (isOfThis) return 'this controller has handed over and only forwards';
   const isForwarded = /\bunderstudy-/.test(String(request.headers.via ?? ''));
   return isForwarded ? 'this request was forwarded already' : null;
 }
 
 function refuse(response: ServerResponse, message: string): void {
-  answer(response, 'not-active', message);
+  fail(response, 'not-active', message);
 }
 
-function answer(response: ServerResponse, code: RefusalCode, message: string): void {
-  const body = JSON.stringify({ error: { code, message } });
-  response.writeHead(refusals[code], {
+function fail(response: ServerResponse, code: RefusalCode, message: string): void {
+  response.setHeader('Retry-After', '1');
+  respond(response, refusals[code], { error: { code, message } });
+}
+
+function respond(response: ServerResponse, status: number, body: object): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
     'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(body),
-    'Retry-After': '1',
+    'Content-Length': Buffer.byteLength(text),
     Connection: 'close',
   });
-  response.end(body);
+  response.end(text);
 }

@@ -1,8 +1,19 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
-interface Exchange {
+/** A request, with its body when that was read already. */
+export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  readonly body?: Buffer | undefined;
+}
+
+/** Somebody who answers in place of this controller. */
+export type Elsewhere = (exchange: Exchange) => void;
+
+interface Parked {
+  readonly exchange: Exchange;
+  /** It is let in; false: it was given to somebody else. */
+  readonly release: (isIn: boolean) => void;
 }
 
 /** Said at any time: they tell of this process, not of work. */
@@ -11,21 +22,22 @@ const ALWAYS_IN = new Set(['/readyz', '/healthz']);
 const MOST_PARKED = 10_000;
 
 /**
- * Where every request passes. It counts the answers that are under way, and can park what arrives: the
- * request waits, its body unread, until it is let in or sent somewhere else.
+ * Where every request passes, twice: when it arrives, and when its body has come, for a slow sender is not
+ * yet under way. At both places it can be parked: it waits until it is let in, or answered elsewhere.
  */
 export class Gate {
+  readonly #handle: RequestListener;
   readonly #underWay = new Set<ServerResponse>();
-  readonly #parked = new Set<Exchange>();
+  readonly #parked = new Set<Parked>();
   #whenIdle: (() => void)[] = [];
   #isParking = false;
-  #handle: RequestListener;
+  #elsewhere: Elsewhere | null = null;
 
   constructor(handle: RequestListener) {
     this.#handle = handle;
   }
 
-  /** How many answers are under way; long ones do not count once they have begun. */
+  /** How many requests are being answered; a long answer does not count once it has begun. */
   get underWay(): number {
     return this.#underWay.size;
   }
@@ -35,10 +47,23 @@ export class Gate {
     return this.#parked.size;
   }
 
+  /** A request arrives. */
   take(request: IncomingMessage, response: ServerResponse): void {
-    const path = request.url?.split('?', 1)[0] ?? '';
-    if (this.#isParking && !ALWAYS_IN.has(path)) this.#park({ request, response });
-    else this.#letIn({ request, response });
+    const pass = (isIn: boolean) => {
+      if (isIn) this.#handle(request, response);
+    };
+    this.#pass({ exchange: { request, response }, release: pass });
+  }
+
+  /** All of a request is here. Resolves when it is let in; false: somebody else answers it. */
+  async enter(exchange: Exchange): Promise<boolean> {
+    return await new Promise((resolve) => {
+      const release = (isIn: boolean) => {
+        if (isIn) this.#count(exchange.response);
+        resolve(isIn);
+      };
+      this.#pass({ exchange, release });
+    });
   }
 
   /** From now on requests wait. */
@@ -51,45 +76,58 @@ export class Gate {
     this.#isParking = false;
     const waiting = [...this.#parked];
     this.#parked.clear();
-    for (const exchange of waiting) this.#letIn(exchange);
+    for (const parked of waiting) this.#pass(parked);
   }
 
   /** From now on somebody else answers, also what waits. */
-  divert(handle: RequestListener): void {
-    this.#handle = handle;
+  divert(elsewhere: Elsewhere): void {
+    this.#elsewhere = elsewhere;
     this.open();
   }
 
   /** A long answer has begun: nobody waits for its end. */
   letGo(response: ServerResponse): void {
-    this.#leave(response);
+    if (!this.#underWay.delete(response) || this.#underWay.size > 0) return;
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
-  /** Resolves when no answer is under way. */
+  /** Resolves when nothing is under way. */
   async whenIdle(): Promise<void> {
     if (this.#underWay.size === 0) return;
     await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
   }
 
-  #letIn({ request, response }: Exchange): void {
-    this.#underWay.add(response);
-    const leave = () => this.#leave(response);
-    response.once('finish', leave);
-    response.once('close', leave);
-    this.#handle(request, response);
-  }
-
-  #leave(response: ServerResponse): void {
-    if (!this.#underWay.delete(response) || this.#underWay.size > 0) return;
-    for (const resolve of this.#whenIdle.splice(0)) resolve();
-  }
-
-  #park(exchange: Exchange): void {
-    if (this.#parked.size >= MOST_PARKED) {
-      exchange.response.writeHead(503, { 'Retry-After': '1', Connection: 'close' }).end();
+  #pass(parked: Parked): void {
+    const { exchange, release } = parked;
+    if (this.#elsewhere !== null) {
+      this.#elsewhere(exchange);
+      release(false);
       return;
     }
-    this.#parked.add(exchange);
-    exchange.response.once('close', () => this.#parked.delete(exchange));
+    const path = exchange.request.url?.split('?', 1)[0] ?? '';
+    if (this.#isParking && !ALWAYS_IN.has(path)) this.#park(parked);
+    else release(true);
+  }
+
+  #count(response: ServerResponse): void {
+    if (response.closed) return;
+    this.#underWay.add(response);
+    const leave = () => this.letGo(response);
+    // The answer is given when it is complete here; how fast its reader is does not matter.
+    response.once('prefinish', leave);
+    response.once('close', leave);
+  }
+
+  #park(parked: Parked): void {
+    const { response } = parked.exchange;
+    if (this.#parked.size >= MOST_PARKED) {
+      response.writeHead(503, { 'Retry-After': '1', Connection: 'close' }).end();
+      parked.release(false);
+      return;
+    }
+    this.#parked.add(parked);
+    response.once('close', () => {
+      if (this.#parked.delete(parked)) parked.release(false);
+    });
   }
 }

@@ -11,7 +11,7 @@ import { answerBrokenRequests } from '@understudy/shared/runtime/broken-requests
 import type { Listen } from '@understudy/shared/runtime/config/types';
 import type { Log } from '@understudy/shared/runtime/log';
 import type { TenureGuard } from '../tenure/guard.ts';
-import { Gate } from './gate.ts';
+import { type Elsewhere, Gate } from './gate.ts';
 
 export interface ApiServerOptions {
   readonly guard: TenureGuard;
@@ -89,10 +89,10 @@ export class ApiServer {
     clearTimeout(limit);
   }
 
-  /** Whoever listens for what comes is sent away; all else is answered by `handle` from now on. */
-  divert(handle: RequestListener): void {
+  /** Whoever listens for what comes is sent away; all else is answered elsewhere from now on. */
+  divert(elsewhere: Elsewhere): void {
     this.#closing.abort();
-    this.gate.divert(handle);
+    this.gate.divert(elsewhere);
   }
 
   cutOff(): void {

@@ -9,6 +9,8 @@ export interface Outcome {
   /** HTTP status; 0: no answer. */
   readonly status: number;
   readonly error: string | null;
+  /** When it was sent, monotonic milliseconds. */
+  readonly sentAt: number;
   readonly tookMs: number;
   readonly node: string;
   readonly body: string;
@@ -75,6 +77,11 @@ export class Load {
   }
 }
 
+/** How long the longest took, milliseconds. */
+export function longestMs(outcomes: readonly Outcome[]): number {
+  return outcomes.reduce((most, { tookMs }) => Math.max(most, tookMs), 0);
+}
+
 /** The ids of runs that were made by some outcomes. */
 export function runsOf(outcomes: readonly Outcome[]): string[] {
   return outcomes
@@ -83,12 +90,12 @@ export function runsOf(outcomes: readonly Outcome[]): string[] {
 }
 
 function ask(url: string, kind: Kind, agent: Agent | false): Promise<Outcome> {
-  const startedAt = performance.now();
+  const sentAt = performance.now();
   const { what, method } = kind;
   const payload = kind.body === undefined ? null : JSON.stringify(kind.body);
   return new Promise((resolve) => {
     const over = (status: number, error: string | null, node = '', body = '') => {
-      resolve({ what, status, error, tookMs: performance.now() - startedAt, node, body });
+      resolve({ what, status, error, sentAt, tookMs: performance.now() - sentAt, node, body });
     };
     const headers = {
       authorization: `Bearer ${TOKEN}`,

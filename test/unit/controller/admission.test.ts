@@ -89,7 +89,11 @@ async function setUp(t: ExecutionContext) {
     ...{ context, state, agents, runs, reader, since: 0, token: 'secret' },
     jobs: new JobService(context, state),
     reports: new ReportService(context, state, agents, reader),
-    ...{ problems: () => [], isFailsafe: () => false, gate: { letGo: () => undefined } },
+    ...{
+      problems: () => [],
+      isFailsafe: () => false,
+      gate: { enter: async () => true, letGo: () => undefined },
+    },
     isClosing: new AbortController().signal,
   };
   const server = createServer(makeApp(parts).callback());

@@ -29,8 +29,8 @@ const urlOf = (server: Server) => `http://127.0.0.1:${portOf(server)}`;
 
 /** A forwarder to somewhere; gives its port. */
 async function forwarder(t: ExecutionContext, to: string): Promise<number> {
-  const { handle } = new Forwarder({ to, name: 'a', onForward: () => undefined });
-  return portOf(await listen(t, handle));
+  const { answer } = new Forwarder({ to, name: 'a', onForward: () => undefined });
+  return portOf(await listen(t, (request, response) => answer({ request, response })));
 }
 
 interface Answer {
@@ -204,7 +204,8 @@ test('a client that goes away leaves nothing under way', async (t) => {
 test('it is not ready, takes no workers, and does not send on what was sent on already', async (t) => {
   const next = await listen(t, (_message, response) => void response.end('b'));
   const port = await forwarder(t, urlOf(next));
-  for (const path of ['/readyz', '/healthz', '/agent/v1/register']) {
+  t.is(JSON.parse((await ask(port, { path: '/healthz' })).body).node, 'a');
+  for (const path of ['/readyz', '/agent/v1/register']) {
     t.is((await ask(port, { path })).status, 503, path);
   }
   t.is((await ask(port, { headers: { via: '1.1 understudy-b' } })).status, 503);

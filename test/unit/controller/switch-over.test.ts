@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { Gate } from '@understudy/controller/http/gate';
 import { SwitchOver } from '@understudy/controller/switch-over';
 import { TenureGuard } from '@understudy/controller/tenure/guard';
@@ -14,7 +14,8 @@ async function setUp(t: ExecutionContext) {
     { clock, trustMs: 1_000, onSlept: () => undefined },
   );
   const waiting: ServerResponse[] = [];
-  const gate = new Gate((request, response) => {
+  const gate: Gate = new Gate(async (request, response) => {
+    if (!(await gate.enter({ request, response }))) return;
     if (request.url === '/slow') waiting.push(response);
     else response.end('in');
   });
@@ -22,7 +23,7 @@ async function setUp(t: ExecutionContext) {
   const note = (what: string) => () => void did.push(what);
   const switchOver = new SwitchOver({
     ...{ node: 'a', guard },
-    server: { gate, divert: (handle) => gate.divert(handle) },
+    server: { gate, divert: (elsewhere) => gate.divert(elsewhere) },
     scheduler: { pause: note('pause'), resume: note('resume'), stop: note('stop') },
     dispatcher: {
       ...{ pause: note('pause'), resume: note('resume'), stop: note('stop') },
@@ -48,7 +49,7 @@ async function setUp(t: ExecutionContext) {
   const parked = async (count: number) => {
     while (gate.parked !== count) await new Promise((resolve) => setTimeout(resolve, 2));
   };
-  return { switchOver, guard, gate, ask, waiting, did, underWay, parked };
+  return { switchOver, guard, gate, ask, waiting, did, underWay, parked, port };
 }
 
 const LONG_MS = 60_000;
@@ -76,6 +77,18 @@ test('a long answer that has begun does not count', async (t) => {
   t.deepEqual(await switchOver.hold(LONG_MS), { type: 'held' });
   response?.end();
   t.is(await (await slow).text(), 'begun');
+});
+
+test('a client that reads slowly holds up nothing', async (t) => {
+  const { switchOver, gate, waiting, underWay, port } = await setUp(t);
+  const socket = connect(port, '127.0.0.1').pause();
+  t.teardown(() => socket.destroy());
+  socket.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
+  await underWay(1);
+  waiting[0]?.end('x'.repeat(50_000_000));
+  t.is(gate.underWay, 0);
+  t.false(waiting[0]?.writableFinished);
+  t.deepEqual(await switchOver.hold(LONG_MS), { type: 'held' });
 });
 
 test('what takes too long is the reason of a failed hold, and who waited is let in', async (t) => {
