@@ -1,5 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Run } from '@understudy/shared/protocol/api';
 import type { ExecutionContext, TestFn } from 'ava';
 import { controllerUrl } from '../support/cluster/configs.ts';
@@ -16,12 +14,10 @@ import {
 import { openDecoding } from '../support/decoding.ts';
 import { recoveryFaults, servingFaults, termChangeFaults } from '../support/invariants/service.ts';
 import { isTerminal } from '../support/invariants/store.ts';
-import { doubleStarts, parseStartLines, unfinished } from '../support/invariants/work.ts';
+import { doubleStarts, type StartLine, unfinished } from '../support/invariants/work.ts';
 import { type Bounds, boundsOf } from './bounds.ts';
+import { putTestJobs, startLines, type TestJob } from './jobs.ts';
 import { StoreHistory } from './store-history.ts';
-
-/** Runs of these jobs write a start line and then work for as long as the run says. */
-export type TestJob = 'once' | 'again';
 
 /** Bounds are for a busy machine: what is judged is what happens, not how fast. */
 const RUNS_OVER_WITHIN_MS = 120_000;
@@ -69,17 +65,7 @@ export class Scenario {
     });
     const store = new StoreHistory(await openDecoding(cluster.postgres.url));
     const before = await cluster.start();
-    const starts = join(cluster.facts.folder, 'starts');
-    for (const [name, delivery] of [
-      ['once', 'at-most-once'],
-      ['again', 'at-least-once'],
-    ] as const) {
-      const script =
-        'echo "$UNDERSTUDY_RUN $UNDERSTUDY_ATTEMPT $$" >> "$STARTS"; exec sleep "$LASTS"';
-      const command = ['sh', '-c', script];
-      const retries = { limit: 5, delayMs: 100 };
-      await cluster.client.putJob({ name, command, delivery, retries, env: { STARTS: starts } });
-    }
+    await putTestJobs(cluster);
     return new Scenario({ t, owner, cluster, before, store });
   }
 
@@ -120,9 +106,8 @@ export class Scenario {
     return boundsOf(this.before.activeStatus.timings);
   }
 
-  get starts() {
-    const file = join(this.cluster.facts.folder, 'starts');
-    return parseStartLines(existsSync(file) ? readFileSync(file, 'utf8') : '');
+  get starts(): StartLine[] {
+    return startLines(this.cluster);
   }
 
   /** Submits runs of a job, each of which works for this long; resolves when all are acknowledged. */
