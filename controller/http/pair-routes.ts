@@ -1,6 +1,7 @@
 import Router from '@koa/router';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type { AgentView, PairView } from '@understudy/shared/protocol/api';
+import { eventPlace } from '@understudy/shared/protocol/events';
 import { z } from 'zod';
 import type { Reader } from '../store/reader.ts';
 import type { EventRecord } from '../store/records.ts';
@@ -21,6 +22,16 @@ const eventsSchema = z.object({
     .optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
+
+/** Events of the pair have a cursor of their own: two heartbeats tell them, each in its time. */
+const pairEventsSchema = z.object({
+  after: z
+    .string()
+    .refine((text) => eventPlace(text) !== null, 'expected the id of an event of the pair')
+    .optional(),
+  limit: eventsSchema.shape.limit,
+});
+const aboutSchema = z.object({ about: z.enum(['work', 'pair']).default('work') });
 
 /** The pair, its agents, what happened, and how this process is. */
 export function pairRoutes(parts: AppParts): Router {
@@ -52,6 +63,12 @@ export function pairRoutes(parts: AppParts): Router {
     context.body = await setDraining(parts, context.params['id'] ?? '', false);
   });
   router.get('/api/v1/events', async (context) => {
+    if (check(aboutSchema, context.query).about === 'pair') {
+      const { after = '', limit } = check(pairEventsSchema, context.query);
+      const items = await reader.pairEvents(eventPlace(after), limit);
+      context.body = { items, next: items.length === limit ? (items.at(-1)?.id ?? null) : null };
+      return;
+    }
     const { after, limit } = check(eventsSchema, context.query);
     const found = await reader.events(after === undefined ? null : BigInt(after), limit);
     const items = found.map(eventView);

@@ -1,12 +1,22 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RunState } from '@understudy/shared/protocol/api';
+import type { EventPlace, PairEvent } from '@understudy/shared/protocol/events';
 import { makePool } from '@understudy/shared/runtime/database';
 import type pg from 'pg';
 import type { RunRecord } from '../dispatch/run.ts';
 import type { LaneOptions } from './lane.ts';
 import { sqlState } from './lane.ts';
 import type { EventRecord } from './records.ts';
-import { attemptColumns, eventColumns, eventFrom, type Row, runColumns, runsFrom } from './rows.ts';
+import {
+  attemptColumns,
+  eventColumns,
+  eventFrom,
+  pairEventColumns,
+  pairEventFrom,
+  type Row,
+  runColumns,
+  runsFrom,
+} from './rows.ts';
 
 /** The database does not answer at this moment. */
 export class StoreAwayError extends Error {
@@ -148,6 +158,24 @@ export class Reader {
       [this.#pair, after.toString(), limit],
     );
     return rows.map(eventFrom);
+  }
+
+  /** What the heartbeats decided, oldest first: the first after a place, or the newest. */
+  async pairEvents(after: EventPlace | null, limit: number): Promise<PairEvent[]> {
+    const select = `select ${pairEventColumns} from pair_event where pair = $1`;
+    if (after === null) {
+      const newest = await this.#select(
+        `${select} order by pair_event.at desc, node desc, pair_event.seq desc limit $2`,
+        [this.#pair, limit],
+      );
+      return newest.map(pairEventFrom).reverse();
+    }
+    const rows = await this.#select(
+      `${select} and (pair_event.at, node, pair_event.seq) > ($2, $3, $4)
+       order by pair_event.at, node, pair_event.seq limit $5`,
+      [this.#pair, new Date(after.atMs).toISOString(), after.node, after.seq, limit],
+    );
+    return rows.map(pairEventFrom);
   }
 
   async close(): Promise<void> {

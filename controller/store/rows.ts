@@ -1,4 +1,5 @@
 import { type Job, jobSchema } from '@understudy/shared/protocol/api';
+import { eventId, type PairEvent } from '@understudy/shared/protocol/events';
 import type { AttemptRecord, RunRecord, RunSpec } from '../dispatch/run.ts';
 import type { AgentRecord, EventKind, EventRecord, JobRecord } from './records.ts';
 
@@ -27,6 +28,10 @@ export const agentColumns = `id, incarnation, journal, version, labels, slots, d
 
 export const eventColumns = `seq::text as seq, ${ms('at', 'at')}, term::text as term, kind, subject,
   message, facts`;
+
+/** Of `pair_event`, which the heartbeats write. */
+export const pairEventColumns = `node, incarnation, seq::float8 as seq, ${ms('pair_event.at', 'atMs')},
+  term::text as term, kind, message, rule, evidence, facts`;
 
 /** A row as the driver gives it. */
 export type Row = Record<string, unknown>;
@@ -58,6 +63,12 @@ export function eventFrom(row: Row): EventRecord {
     seq: BigInt(String(row['seq'])),
     term: BigInt(String(row['term'])),
   };
+}
+
+export function pairEventFrom(row: Row): PairEvent {
+  const { atMs, ...rest } = row as Row & Omit<PairEvent, 'at' | 'id'> & { readonly atMs: number };
+  const { node, seq } = rest;
+  return { ...rest, id: eventId({ atMs, node, seq }), at: new Date(atMs).toISOString() };
 }
 
 function runFrom(row: Row, attempts: readonly AttemptRecord[]): RunRecord {
