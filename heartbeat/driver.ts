@@ -2,9 +2,12 @@ import { maxTerm, type Term } from '@understudy/shared/kernel/term';
 import type { Clock } from '@understudy/shared/runtime/clock';
 import type { Log } from '@understudy/shared/runtime/log';
 import { passFailpoint } from './failpoints.ts';
-import type { Claim, Held, LeaseStore } from './lease/port.ts';
+import type { Claim, Held, Holder, LeaseStore } from './lease/port.ts';
+import type { Peers } from './peer/client.ts';
+import { whyNoConsent } from './role/failsafe.ts';
 import { wakeAt } from './role/pursue.ts';
 import type {
+  ConsentRefusal,
   DemoteReason,
   RoleEffect,
   RoleEvent,
@@ -14,15 +17,20 @@ import type {
 } from './role/state.ts';
 import { initialRole, stepRole } from './role/step.ts';
 import { narrate } from './role/story.ts';
-import { mayTestify } from './role/view.ts';
+import { mayTestify, whyNotReady } from './role/view.ts';
 import type { ControllerProcess } from './supervise/controller-process.ts';
 import type { SuspensionWatch } from './supervise/suspension.ts';
 
 export interface RoleDriverOptions {
   readonly role: RoleOptions;
   readonly lease: LeaseStore;
-  readonly controller: Pick<ControllerProcess, 'start' | 'activate' | 'extend' | 'drain' | 'kill'>;
-  readonly askTestimony: (held: Held) => void;
+  readonly controller: Pick<
+    ControllerProcess,
+    'start' | 'activate' | 'extend' | 'drain' | 'hold' | 'resume' | 'forward' | 'kill'
+  >;
+  readonly peers: Pick<Peers, 'askTestimony' | 'askConsent'>;
+  /** This node is preferred and ready: asks the active one for the role. */
+  readonly askSwitchOver: () => void;
   readonly tellPeersTenureOver: (term: Term) => void;
   /** Looked at before an answer of the store is taken in: it may have waited out a suspension of this host. */
   readonly suspension: Pick<SuspensionWatch, 'look' | 'offsetMs'>;
@@ -104,6 +112,28 @@ export class RoleDriver {
     return null;
   }
 
+  /** Binds this node to stay passive for the holder of `term`, if it may: null, or why not. */
+  consent(term: Term, forMs: number): ConsentRefusal | null {
+    if (this.#isBroken) return 'not-passive';
+    const refusal = whyNoConsent(this.#state, term);
+    if (refusal !== null) return refusal;
+    const until = this.#options.clock.monotonicMs() + forMs;
+    this.dispatch({ kind: 'consented', term, until });
+    return null;
+  }
+
+  /** Gets ready to be handed the lease of `term` within `withinMs`: null, or why this node could not take it. */
+  expect(term: Term, withinMs: number): readonly string[] | null {
+    if (this.#isBroken) return ['it is ending'];
+    const { phase } = this.#state;
+    const reasons = [...whyNotReady(this.#state, this.#options.role)];
+    if (phase.name !== 'watching') reasons.push(`it is ${phase.name}`);
+    if (reasons.length > 0) return reasons;
+    const until = this.#options.clock.monotonicMs() + withinMs;
+    this.dispatch({ kind: 'hand-over-expected', term, until });
+    return null;
+  }
+
   #take(event: RoleEvent): void {
     const now = this.#options.clock.monotonicMs();
     const { state, effects } = stepRole(this.#state, event, now, this.#options.role);
@@ -142,13 +172,19 @@ export class RoleDriver {
       case 'claim':
         return this.#later(this.#claim(effect.claim));
       case 'renew':
-        return this.#later(this.#renew(effect.held));
+        return this.#later(this.#renew(effect.held, effect.evenIfExpired));
+      case 'hand-over':
+        return this.#later(this.#handOver(effect.held, effect.renewSeq, effect.to));
       case 'release':
         return this.#later(this.#giveBack(effect.held, lease.release(effect.held)));
       case 'break':
         return this.#later(this.#giveBack(effect.held, lease.break(effect.held)));
       case 'ask-testimony':
-        return this.#options.askTestimony(effect.held);
+        return this.#options.peers.askTestimony(effect.held);
+      case 'ask-consent':
+        return this.#options.peers.askConsent(effect.held, effect.forMs);
+      case 'ask-switch-over':
+        return this.#options.askSwitchOver();
       case 'tell-peers-tenure-over':
         return this.#options.tellPeersTenureOver(effect.term);
       case 'start-controller':
@@ -160,7 +196,13 @@ export class RoleDriver {
           this.#options.suspension.offsetMs,
         );
       case 'extend-tenure':
-        return controller.extend(effect.term, effect.trustedUntil);
+        return controller.extend(effect.term, effect.trustedUntil, effect.failsafe);
+      case 'hold-controller':
+        return controller.hold(effect.forMs);
+      case 'resume-controller':
+        return controller.resume();
+      case 'forward-controller':
+        return controller.forward(effect.to, effect.forMs);
       case 'drain-controller':
         return controller.drain(effect.graceMs);
       case 'kill-controller':
@@ -196,15 +238,28 @@ export class RoleDriver {
         passFailpoint('after-claim');
         return { kind: 'claim-granted', sentAt, row: result.row };
       case 'refused':
-        return { kind: 'claim-refused', row: result.row, why: result.why };
+        return { ...result, kind: 'claim-refused' };
       case 'failed':
         return { kind: 'claim-failed', error: result.error };
     }
   }
 
-  async #renew(held: Held): Promise<RoleEvent> {
+  async #handOver(held: Held, renewSeq: bigint, to: Holder): Promise<RoleEvent> {
+    const { term } = held;
+    const result = await this.#options.lease.handOver(held, renewSeq, to);
+    switch (result.kind) {
+      case 'handed-over':
+        return { kind: 'handed-over', term, row: result.row };
+      case 'refused':
+        return { kind: 'hand-over-refused', term, row: result.row };
+      case 'failed':
+        return { kind: 'hand-over-failed', term, error: result.error };
+    }
+  }
+
+  async #renew(held: Held, evenIfExpired: boolean): Promise<RoleEvent> {
     const sentAt = this.#options.clock.monotonicMs();
-    const result = await this.#options.lease.renew(held);
+    const result = await this.#options.lease.renew(held, { evenIfExpired });
     const { term } = held;
     switch (result.kind) {
       case 'granted':
@@ -218,7 +273,7 @@ export class RoleDriver {
           this.#options.log.warn('renewals fail: tries on', { term, error: result.error });
         }
         this.#renewalFails = true;
-        return { kind: 'renew-failed', term, error: result.error };
+        return { kind: 'renew-failed', term, sentAt, error: result.error };
     }
   }
 

@@ -1,8 +1,7 @@
 import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { formatTerm } from '@understudy/shared/kernel/term';
-import type { PeerState, PeerStateWire } from '@understudy/shared/protocol/peer';
+import type { PeerState } from '@understudy/shared/protocol/peer';
 import type { Clock } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import { exitCodes } from '@understudy/shared/runtime/errors';
@@ -11,17 +10,17 @@ import { version } from '@understudy/shared/runtime/version';
 import { RoleDriver, TenureOver } from './driver.ts';
 import { makePairEvents } from './events/make-pair-events.ts';
 import type { PairEvents } from './events/pair-events.ts';
-import { lastServedWire } from './events/peers.ts';
 import { makeHeartbeatApp } from './http/app.ts';
 import { HeartbeatMetrics } from './http/metrics.ts';
 import { closeServer, listenOn } from './http/server.ts';
 import { type StatusView, viewStatus } from './http/status.ts';
 import { ownIdentity } from './lease/identity.ts';
 import { makePostgresLease } from './lease/postgres.ts';
+import { Operations } from './operations.ts';
+import { PairTalk } from './pair-talk.ts';
 import { makePeers, type Peers } from './peer/client.ts';
 import { makePeerRoutes } from './peer/routes.ts';
 import type { RoleOptions, Story } from './role/state.ts';
-import { isServing } from './role/view.ts';
 import { ControllerProcess } from './supervise/controller-process.ts';
 import { probeTimeoutMs, watchHealth } from './supervise/health.ts';
 import { Hooks } from './supervise/hooks.ts';
@@ -42,6 +41,12 @@ const SIGN_OF_LIFE_EVERY_MS = 2_000;
 const HOOK_TIMEOUT_MS = 10_000;
 const END_PREDECESSORS_WITHIN_MS = 5_000;
 const MIN_SERVE_WITHIN_MS = 5_000;
+/** How long an old controller passes on what still comes to it: until every address has moved. */
+const FORWARD_MS = 5_000;
+/** From the announcement of a hand-over until it must have happened. */
+const EXPECT_HAND_OVER_MS = 15_000;
+/** A hand-over may have to evict writers, and a lost answer must be settled. */
+const HAND_OVER_WITHIN_MS = 5_000;
 
 /** One life of one controller host: puts the parts together and owns their order of start and stop. */
 export class Heartbeat {
@@ -50,6 +55,8 @@ export class Heartbeat {
   readonly #controller: ControllerProcess;
   readonly #lease: ReturnType<typeof makePostgresLease>;
   readonly #peers: Peers;
+  readonly #talk: PairTalk;
+  readonly #operations: Operations;
   readonly #driver: RoleDriver;
   readonly #suspension: SuspensionWatch;
   readonly #events: PairEvents;
@@ -98,9 +105,10 @@ export class Heartbeat {
       token: config.token,
       everyMs: EXCHANGE_EVERY_MS,
       timeoutMs: Math.max(config.timers.callTimeoutMs, 100),
-      self: () => this.#selfForPeers(),
+      self: () => this.#talk.self(),
       mayLeaveItToPeer: () => this.#servingTerm() !== null,
-      onHeard: (state) => this.#heardPeer(state),
+      onHeard: (state) => this.#heard(state),
+      onConsent: (event) => this.#driver.dispatch(event),
       onTestimony: (node, term) => this.#driver.dispatch({ kind: 'testimony', node, term }),
       onRefused: (reason) => this.#metrics.countPeerRefusal(reason),
       clock,
@@ -121,16 +129,38 @@ export class Heartbeat {
       role: this.#role,
       lease: this.#lease,
       controller: this.#controller,
-      askTestimony: (held) => this.#peers.askTestimony(held),
+      peers: this.#peers,
+      askSwitchOver: () => void this.#askForRole(),
       tellPeersTenureOver: (term) => {
         this.#tenureOver.note(term);
-        this.#peers.exchangeNow();
+        void this.#peers.exchangeNow();
       },
       onStory: (story) => this.#onStory(story),
       suspension: this.#suspension,
       onStep: (event, state) => this.#events.onStep(event, state),
       clock,
       log,
+    });
+    this.#talk = new PairTalk({
+      config,
+      incarnation,
+      driver: this.#driver,
+      peers: this.#peers,
+      lease: this.#lease,
+      tenureOver: this.#tenureOver,
+      status: () => this.#status(),
+      lastService: () => this.#events.ownLastService,
+      clock,
+    });
+    this.#operations = new Operations({
+      node: config.node,
+      incarnation,
+      driver: this.#driver,
+      peers: this.#peers,
+      lease: this.#lease,
+      handOverWithinMs: config.controller.stopTimeoutMs + HAND_OVER_WITHIN_MS,
+      serveWithinMs: 2 * this.#role.serveHandedOverWithinMs,
+      clock,
     });
     this.#metrics = new HeartbeatMetrics(() => this.#status());
     this.#hooks = new Hooks({
@@ -190,6 +220,7 @@ export class Heartbeat {
 
   async #live(predecessor: string | null): Promise<void> {
     const { config } = this.#options;
+    await this.#talk.meet();
     this.#running = true;
     this.#events.onStarted(version, predecessor);
     this.#peers.start();
@@ -233,15 +264,25 @@ export class Heartbeat {
         node,
         incarnation,
         token,
-        self: () => this.#selfForPeers(),
+        self: () => this.#talk.self(),
         onHeard: (state) => {
           this.#peers.heard(state);
-          this.#heardPeer(state);
+          this.#heard(state);
         },
         // Before this heartbeat has cleaned up after its predecessor it knows nothing to testify.
         testify: (held) =>
           this.#running ? this.#driver.testify(held) : 'this heartbeat is still starting',
         onRefused: (code) => this.#metrics.countPeerRefusal(code),
+        consent: (held, forMs) =>
+          this.#running
+            ? this.#talk.consent(held.term, forMs)
+            : Promise.resolve({ why: 'not-passive', highestTerm: 0n }),
+        prepare: (term) =>
+          this.#running
+            ? this.#driver.expect(term, EXPECT_HAND_OVER_MS)
+            : ['this heartbeat is still starting'],
+        switchOver: (to) => this.#operations.switchOver(to),
+        controllerUrl: config.controller.url,
         log,
       }),
       log,
@@ -270,40 +311,16 @@ export class Heartbeat {
     });
   }
 
-  #selfForPeers(): PeerStateWire {
-    const { config, incarnation, clock } = this.#options;
-    const status = this.#status();
-    const { state } = this.#driver;
-    const isUp = state.phase.name !== 'serving' || isServing(state, clock.monotonicMs());
-    return {
-      pair: config.pair,
-      node: config.node,
-      incarnation,
-      url: config.heartbeat.url,
-      controllerUrl: config.controller.url,
-      version,
-      role: status.role,
-      phase: isUp ? status.phase : 'trust-ran-out',
-      term: status.term,
-      highestTerm: formatTerm(state.highestTerm),
-      ready: status.ready,
-      notReady: [...status.notReady],
-      ttlMs: config.timers.ttlMs,
-      tenureOver: this.#tenureOver.term === null ? null : formatTerm(this.#tenureOver.term),
-      lastServed: lastServedWire(this.#events.ownLastService, clock.monotonicMs()),
-    };
+  #heard(peer: PeerState): void {
+    if (!this.#running) return;
+    this.#operations.onPeer(peer);
+    this.#talk.heard(peer);
   }
 
-  #heardPeer(peer: PeerState): void {
-    if (!this.#running) return;
-    if (peer.highestTerm > this.#driver.state.highestTerm) {
-      this.#driver.dispatch({ kind: 'heard-term', term: peer.highestTerm });
-    }
-    const { row } = this.#driver.state.watch;
-    const isOver = peer.tenureOver !== null && row !== null && row.term <= peer.tenureOver;
-    if (isOver && row.holder?.node === peer.node && !row.released) {
-      this.#driver.dispatch({ kind: 'peer-hint' });
-    }
+  async #askForRole(): Promise<void> {
+    const { config, log } = this.#options;
+    const result = await this.#operations.switchOver(config.node);
+    if (result.kind === 'refused') log.warn('was not given the role', { reason: result.reason });
   }
 
   async #signOfLife(): Promise<void> {
@@ -326,7 +343,8 @@ export class Heartbeat {
     this.#metrics.count(story);
     this.#events.onStory(story);
     // Peers hear of a change of role at once, not at the next turn.
-    if (story.kind === 'serving' || story.kind === 'demoting') this.#peers.exchangeNow();
+    if (story.kind === 'serving' || story.kind === 'demoting') void this.#peers.exchangeNow();
+    this.#operations.onStory(story);
     this.#hooks.onStory(story);
   }
 }
@@ -338,7 +356,7 @@ function isWrapped(config: ControllerHostConfig): boolean {
 }
 
 function roleOptions(config: ControllerHostConfig, incarnation: string): RoleOptions {
-  const { timers } = config;
+  const { timers, failover } = config;
   return {
     self: { node: config.node, incarnation },
     ttlMs: timers.ttlMs,
@@ -350,5 +368,13 @@ function roleOptions(config: ControllerHostConfig, incarnation: string): RoleOpt
     serveWithinMs: Math.max(MIN_SERVE_WITHIN_MS, 4 * timers.activateWithinMs),
     drainMs: config.controller.stopTimeoutMs,
     standby: config.controller.standby,
+    peers: config.heartbeat.peers,
+    mode: failover.mode,
+    failbackMs: failover.preferred ? failover.failbackMs : null,
+    canHold: !isWrapped(config),
+    holdMs: failover.holdTimeoutMs,
+    serveHandedOverWithinMs: 4 * timers.activateWithinMs,
+    forwardMs: FORWARD_MS,
+    limit: { claims: failover.limit, windowMs: failover.windowMs },
   };
 }

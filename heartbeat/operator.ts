@@ -1,4 +1,6 @@
 import type { Term } from '@understudy/shared/kernel/term';
+import type { switchOverAnswerSchema } from '@understudy/shared/protocol/peer';
+import type { z } from 'zod';
 
 /** What an operator may ask of a heartbeat. Everything is answered within a time limit; nothing throws. */
 export interface Operator {
@@ -13,20 +15,14 @@ export interface Operator {
   promote(): Promise<SwitchOverResult>;
 }
 
-export type SwitchOverRefusal =
-  /** No node is active, so there is nothing to move; or this node can't reach the active one. */
-  | 'no-active'
-  | 'already-active'
-  | 'unknown-node'
-  | 'peer-not-ready'
-  | 'peer-unreachable'
-  | 'other-version'
-  | 'failsafe'
-  | 'change-under-way'
-  /** The controller could not finish what was under way in time; nothing was changed. */
-  | 'not-held'
-  | 'store-away'
-  | 'failed';
+/**
+ * `no-active`: nobody is active, or this node can't reach who is. `not-held`: the controller could not finish
+ * what was under way in time. In every case nothing was changed, but for `failed`, whose reason says more.
+ */
+export type SwitchOverRefusal = Extract<
+  z.infer<typeof switchOverAnswerSchema>,
+  { kind: 'refused' }
+>['why'];
 
 export type SwitchOverResult =
   | {

@@ -51,6 +51,68 @@ export function describeStory(story: Story): EventDraft {
         evidence: 'wall clock and monotonic clock disagree by more than the margin',
       });
     default:
+      return describeAgreement(event, story);
+  }
+}
+
+type Told =
+  | 'failsafe-begun'
+  | 'failsafe-ended'
+  | 'consent-refused'
+  | 'consented'
+  | 'switching-over'
+  | 'switch-over-called-off'
+  | 'handed-over'
+  | 'taken-over'
+  | 'holds-still'
+  | 'paused'
+  | 'pause-over'
+  | 'disagreement'
+  | 'asks-for-role';
+
+/** What nodes agree on, and what operators ask for. */
+function describeAgreement(
+  event: (rest: Partial<EventDraft>) => EventDraft,
+  story: Extract<Story, { kind: Told }>,
+): EventDraft {
+  switch (story.kind) {
+    case 'failsafe-begun': {
+      const { term, peers } = story;
+      const evidence = `the store does not answer; bound to stay passive: ${peers.join(', ') || 'there are no peers'}`;
+      return event({ term, rule: rules.failsafe, evidence });
+    }
+    case 'failsafe-ended': {
+      const { term, afterMs } = story;
+      return event({ term, rule: rules.failsafe, facts: { afterMs: Math.round(afterMs) } });
+    }
+    case 'consent-refused':
+      return event({ rule: rules.failsafe, evidence: `${story.peer}: ${story.why}` });
+    case 'consented': {
+      const { term, forMs } = story;
+      return event({ term, rule: rules.promise, facts: { forMs: Math.round(forMs) } });
+    }
+    case 'switching-over':
+      return event({ term: story.term, rule: rules.switchOver, facts: { to: story.to } });
+    case 'switch-over-called-off':
+      return event({ rule: rules.calledOff, evidence: story.reason });
+    case 'handed-over': {
+      const { term, to, newTerm, afterMs } = story;
+      const facts = { to, newTerm: newTerm.toString(), afterMs: Math.round(afterMs) };
+      return event({ term, rule: rules.switchOver, facts });
+    }
+    case 'taken-over':
+      return event({ term: story.term, rule: rules.takenOver });
+    case 'holds-still':
+      return event({ rule: rules.holdsStill, evidence: story.why });
+    case 'paused':
+      return event({ rule: rules.pause, facts: { forMs: Math.round(story.forMs) } });
+    case 'pause-over':
+      return event({ rule: rules.pause });
+    case 'disagreement':
+      return event({ rule: rules.disagreement, evidence: story.reason });
+    case 'asks-for-role':
+      return event({ rule: rules.failback, facts: { readyForMs: Math.round(story.readyForMs) } });
+    default:
       return unreachable(story);
   }
 }

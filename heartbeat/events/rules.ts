@@ -22,6 +22,18 @@ export const rules = {
   suspended: 'after a sleep of the host nothing counts that was known before',
   testimony: "the word of the holder's own host binds it: the lease of that term may be broken",
   givenWord: 'a word given binds: no grant up to that term is used here',
+  failsafe:
+    'while every peer is bound to stay passive, a holder that cannot reach the store goes on; one refusal is enough for its trust to run out',
+  promise: 'a passive that cannot write to the store either may bind itself to stay passive',
+  switchOver:
+    'a switch-over happens only when the old active has stopped writing, and the store gives the lease to the successor in one step',
+  calledOff: 'a switch-over that can not be finished changes nothing',
+  takenOver:
+    'a lease that was handed over is renewed by its new holder before it is trusted; one that was not announced goes back',
+  holdsStill: 'in a pause, or after too many claims, only the last holder takes the role back',
+  pause: 'a pause allows no automatic change of roles, and ends by itself',
+  disagreement: 'nodes that do not use the same database do not take the role from each other',
+  failback: 'a preferred node gets the role back only after it was ready for failover.failback',
   serve:
     'a controller serves once the grant is fenced, what is open is loaded and its port is open',
 } as const;
@@ -38,6 +50,9 @@ export const claimRules: Readonly<Record<ClaimBasis, string>> = {
 export const demotionRules: Readonly<Record<DemoteReason, string>> = {
   'asked-to-stop':
     'a heartbeat that is asked to stop lets its controller finish, then gives the lease back',
+  'asked-to-switch-over': rules.switchOver,
+  'store-reachable-by-peer':
+    'a holder that lost the store, while a peer reaches it, lets that peer take over',
   'controller-ended': 'a node without a controller is not active',
   'controller-unhealthy':
     'a controller that fails several checks in a row is killed, not waited for',

@@ -6,7 +6,7 @@ import { version } from '@understudy/shared/runtime/version';
 import type { LastDemotion } from '../driver.ts';
 import type { PeerView } from '../peer/client.ts';
 import type { PhaseName, Role, RoleOptions, RoleState } from '../role/state.ts';
-import { isServing, roleOf, tenureOf, whyNotReady } from '../role/view.ts';
+import { failsafeSince, isServing, roleOf, tenureOf, whyNotReady } from '../role/view.ts';
 
 /** What `GET /status` answers: the pair as this node sees it, from memory. Terms are strings. */
 export interface StatusView {
@@ -91,8 +91,8 @@ export function viewStatus(sources: StatusSources): StatusView {
     },
     ready: roleName === 'passive' && notReady.length === 0,
     notReady: roleName === 'passive' ? notReady : [],
-    failsafe: false,
-    paused: false,
+    failsafe: role !== null && failsafeSince(role) !== null,
+    paused: role !== null && role.pausedUntil > nowMs,
     peers: peers.map((peer) => viewPeer(peer, nowMs)),
     disagreements: findDisagreements(config, peers),
     vip: null,

@@ -2,7 +2,13 @@ import { type Clock, systemClock } from '@understudy/shared/runtime/clock';
 import { type Connection, connectWritable } from '@understudy/shared/runtime/database';
 import type { Log } from '@understudy/shared/runtime/log';
 import type { Claim, Held, Holder, LeaseStore } from './port.ts';
-import { expectOutcome, parseLeaseAnswer, parseNode, parseYes } from './postgres/answer.ts';
+import {
+  expectOutcome,
+  parseLeaseAnswer,
+  parseNode,
+  parseText,
+  parseYes,
+} from './postgres/answer.ts';
 import { Hints } from './postgres/hints.ts';
 import { Lane } from './postgres/lane.ts';
 import * as statements from './postgres/statements.ts';
@@ -32,7 +38,8 @@ const DEFAULT_CLAIM_TIMEOUT_MS = 2_300;
 const MIN_CONNECT_TIMEOUT_MS = 500;
 
 /**
- * The lease in PostgreSQL, by the functions of `0001_lease_and_fence.sql`: one round trip each.
+ * The lease in PostgreSQL, by the functions of `0001_lease_and_fence.sql` and `0003_pause_hand_over_revive.sql`: one
+ * round trip each.
  *
  * Two connections, opened here and kept. On one goes what a holder does (claim, renew, release, hand
  * over, break), on the other what everybody does all the time (read, probe, register) and the hints.
@@ -99,26 +106,34 @@ export function makePostgresLease(options: PostgresLeaseOptions): PostgresLease 
         await holding.call(statements.claim(pair, claim), claimTimeoutMs),
       );
       if (answer.kind === 'failed') return answer;
-      const kind = expectOutcome(answer, ['granted', 'refused']);
-      return kind === 'granted'
-        ? { kind, row: answer.row }
-        : { kind, row: answer.row, why: answer.why ?? 'the store gave no reason' };
+      const { row } = answer;
+      const outcome = expectOutcome(answer, ['granted', 'refused', 'holds-still']);
+      if (outcome === 'granted') return { kind: 'granted', row };
+      const why = answer.why ?? 'the store gave no reason';
+      return { kind: 'refused', row, why, holdsStill: outcome === 'holds-still' };
     },
-    renew: async (held) => {
-      const answer = parseLeaseAnswer(
-        await holding.call(statements.renew(pair, held), callTimeoutMs),
-      );
+    renew: async (held, renewal) => {
+      const statement = statements.renew(pair, held, renewal?.evenIfExpired ?? false);
+      const answer = parseLeaseAnswer(await holding.call(statement, callTimeoutMs));
       if (answer.kind === 'failed') return answer;
       return { kind: expectOutcome(answer, ['granted', 'refused']), row: answer.row };
     },
     release,
     break: release,
-    handOver: async (held, to) => {
-      const answer = parseLeaseAnswer(
-        await holding.call(statements.handOver(pair, held, to), claimTimeoutMs),
-      );
+    handOver: async (held, renewSeq, to) => {
+      const statement = statements.handOver(pair, held, renewSeq, to);
+      const answer = parseLeaseAnswer(await holding.call(statement, claimTimeoutMs));
       if (answer.kind === 'failed') return answer;
       return { kind: expectOutcome(answer, ['handed-over', 'refused']), row: answer.row };
+    },
+    pause: async (forMs) => {
+      const statement = statements.pause(pair, forMs, holder.node);
+      const answer = parseLeaseAnswer(await watching.call(statement, callTimeoutMs));
+      return answer.kind === 'failed' ? answer : { kind: 'read', row: answer.row };
+    },
+    identity: async () => {
+      const answer = parseText(await watching.call(statements.storeIdentity(), callTimeoutMs));
+      return answer.kind === 'failed' ? answer : { kind: 'identity', id: answer.text };
     },
     probe: async () => {
       const answer = parseYes(

@@ -1,9 +1,15 @@
 import type { IncomingMessage } from 'node:http';
-import { formatTerm } from '@understudy/shared/kernel/term';
+import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import {
+  type ConsentWire,
+  consentRequestSchema,
   exchangeSchema,
   type PeerState,
   type PeerStateWire,
+  type PreparedWire,
+  prepareRequestSchema,
+  type SwitchOverAnswerWire,
+  switchOverRequestSchema,
   type TestimonyWire,
   testimonyRequestSchema,
 } from '@understudy/shared/protocol/peer';
@@ -12,7 +18,13 @@ import { isSameSecret } from '@understudy/shared/runtime/secret';
 import type Koa from 'koa';
 import type { z } from 'zod';
 import type { Held } from '../lease/port.ts';
+import type { SwitchOverResult } from '../operator.ts';
+import type { ConsentRefusal } from '../role/state.ts';
 import { SIGNATURE_HEADER, sign } from './signature.ts';
+
+export type ConsentAnswer =
+  | { readonly forMs: number }
+  | { readonly why: ConsentRefusal; readonly highestTerm: Term };
 
 export interface PeerRoutesOptions {
   readonly pair: string;
@@ -25,6 +37,12 @@ export interface PeerRoutesOptions {
   readonly testify: (held: Held) => string | null;
   /** A message was refused and has changed nothing; `code` is that of the answer. */
   readonly onRefused?: (code: string) => void;
+  /** Binds this node to stay passive for the holder: for how long, or why not. */
+  readonly consent: (held: Held, forMs: number) => Promise<ConsentAnswer>;
+  /** Gets ready to be handed the lease of `term`: null, or why not. */
+  readonly prepare: (term: Term) => readonly string[] | null;
+  readonly switchOver: (to: string | null) => Promise<SwitchOverResult>;
+  readonly controllerUrl: string;
   readonly log: Log;
 }
 
@@ -49,8 +67,8 @@ export function makePeerRoutes(options: PeerRoutesOptions): Koa.Middleware {
 function answering(options: PeerRoutesOptions): Koa.Middleware {
   let wrongTokens = 0;
   return async (context, next) => {
-    const isKnown = context.path === '/peer/v1/exchange' || context.path === '/peer/v1/testimony';
-    if (!isKnown || context.method !== 'POST') return next();
+    const answerTo = ROUTES.get(context.path);
+    if (answerTo === undefined || context.method !== 'POST') return next();
     const given = /^Bearer (.+)$/.exec(context.get('authorization'))?.[1] ?? '';
     if (!isSameSecret(options.token, given)) {
       wrongTokens += 1;
@@ -67,23 +85,29 @@ function answering(options: PeerRoutesOptions): Koa.Middleware {
     if (read === 'too-large') return refuse(context, 413, 'too-large', 'the body is too large');
     if (read === 'too-slow') return refuse(context, 408, 'too-slow', 'the body came too slowly');
     const body = read.text;
-    return context.path === '/peer/v1/exchange'
-      ? exchange(context, body, options)
-      : testimony(context, body, options);
+    return answerTo(context, body, options);
   };
 }
+
+type Answering = (
+  context: Koa.Context,
+  body: string,
+  options: PeerRoutesOptions,
+) => void | Promise<void>;
+
+const ROUTES: ReadonlyMap<string, Answering> = new Map<string, Answering>([
+  ['/peer/v1/exchange', exchange],
+  ['/peer/v1/testimony', testimony],
+  ['/peer/v1/consent', consent],
+  ['/peer/v1/prepare', prepare],
+  ['/peer/v1/switchover', switchOver],
+]);
 
 function exchange(context: Koa.Context, body: string, options: PeerRoutesOptions): void {
   const request = parse(context, exchangeSchema, body);
   if (request === null) return;
   const { nonce, state } = request;
-  if (state.pair !== options.pair || state.node === options.node) {
-    const message =
-      state.pair === options.pair
-        ? `the node id ${state.node} is already used by this node`
-        : `this is a node of the pair ${options.pair}, not of ${state.pair}`;
-    return refuse(context, 409, 'other-pair', message);
-  }
+  if (isOther(context, state, options)) return;
   options.onHeard(state);
   answer(context, nonce, options.self(), options);
 }
@@ -91,10 +115,8 @@ function exchange(context: Koa.Context, body: string, options: PeerRoutesOptions
 function testimony(context: Koa.Context, body: string, options: PeerRoutesOptions): void {
   const request = parse(context, testimonyRequestSchema, body);
   if (request === null) return;
-  const { nonce, term, node, pair, incarnation } = request;
-  if (pair !== options.pair) {
-    return refuse(context, 409, 'other-pair', `this is a node of the pair ${options.pair}`);
-  }
+  const { nonce, term, node, incarnation } = request;
+  if (isOther(context, request, options)) return;
   const refusal = options.testify({ term, incarnation });
   const said: TestimonyWire =
     refusal === null
@@ -108,6 +130,74 @@ function testimony(context: Koa.Context, body: string, options: PeerRoutesOption
       : { binding: false, node: options.node, reason: refusal };
   options.log.info('a peer asked for our word', { peer: node, term, given: said.binding });
   answer(context, nonce, said, options);
+}
+
+async function consent(
+  context: Koa.Context,
+  body: string,
+  options: PeerRoutesOptions,
+): Promise<void> {
+  const request = parse(context, consentRequestSchema, body);
+  if (request === null || isOther(context, request, options)) return;
+  const { nonce, term, incarnation, forMs } = request;
+  const { node } = options;
+  const given = await options.consent({ term, incarnation }, forMs);
+  const said: ConsentWire =
+    'forMs' in given
+      ? { given: true, node, nonce, term: formatTerm(term), forMs: given.forMs }
+      : {
+          given: false,
+          node,
+          nonce,
+          why: given.why,
+          highestTerm: formatTerm(given.highestTerm),
+        };
+  answer(context, nonce, said, options);
+}
+
+function prepare(context: Koa.Context, body: string, options: PeerRoutesOptions): void {
+  const request = parse(context, prepareRequestSchema, body);
+  if (request === null || isOther(context, request, options)) return;
+  const { node, incarnation, controllerUrl } = options;
+  const { nonce } = request;
+  const reasons = options.prepare(request.term);
+  const said: PreparedWire =
+    reasons === null
+      ? { ready: true, node, nonce, incarnation, controllerUrl }
+      : { ready: false, node, nonce, reasons: [...reasons] };
+  answer(context, nonce, said, options);
+}
+
+async function switchOver(
+  context: Koa.Context,
+  body: string,
+  options: PeerRoutesOptions,
+): Promise<void> {
+  const request = parse(context, switchOverRequestSchema, body);
+  if (request === null || isOther(context, request, options)) return;
+  const { nonce, node, to } = request;
+  options.log.info('a peer asks for a switch-over', { peer: node, to });
+  const result = await options.switchOver(to);
+  const said: SwitchOverAnswerWire =
+    result.kind === 'done'
+      ? { ...result, nonce, term: formatTerm(result.term) }
+      : { ...result, nonce };
+  answer(context, nonce, said, options);
+}
+
+/** Refuses whoever belongs to another pair, or calls himself by our own node id. */
+function isOther(
+  context: Koa.Context,
+  from: { readonly pair: string; readonly node: string },
+  { pair, node }: PeerRoutesOptions,
+): boolean {
+  if (from.pair === pair && from.node !== node) return false;
+  const message =
+    from.pair === pair
+      ? `the node id ${node} is already used by this node`
+      : `this is a node of the pair ${pair}, not of ${from.pair}`;
+  refuse(context, 409, 'other-pair', message);
+  return true;
 }
 
 function parse<T extends z.ZodType>(

@@ -1,6 +1,6 @@
 import { invariant } from '@understudy/shared/kernel/invariant';
 import type { RoleState } from './state.ts';
-import { tenureOf } from './view.ts';
+import { actsForTenure, tenureOf } from './view.ts';
 
 /** What holds after every step. A breach means a defect of the machine: the heartbeat ends at once. */
 export function assertRole(state: RoleState): void {
@@ -14,7 +14,7 @@ export function assertRole(state: RoleState): void {
     tenure === null || tenure.term <= state.highestTerm,
     'a tenure above the highest term heard of',
   );
-  const acts = controller === 'activating' || controller === 'serving';
+  const acts = actsForTenure(controller);
   invariant(
     !acts || tenure !== null || phase.name === 'fencing',
     `the controller is ${controller} in phase ${phase.name}, without a tenure`,
@@ -22,6 +22,18 @@ export function assertRole(state: RoleState): void {
   invariant(
     phase.name !== 'serving' || controller === 'serving',
     `phase serving with a controller that is ${controller}`,
+  );
+  invariant(
+    phase.name !== 'handing-over' || controller === 'held' || controller === 'none',
+    `the lease is being handed over while the controller is ${controller}`,
+  );
+  invariant(
+    controller !== 'forwarding' || tenure === null,
+    'a controller that only forwards, in a tenure',
+  );
+  invariant(
+    (controller === 'forwarding') === (state.forwarding !== null),
+    `forwarding without a limit, or a limit without forwarding: the controller is ${controller}`,
   );
   invariant(
     phase.name !== 'releasing' || controller === 'none',

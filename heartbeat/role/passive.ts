@@ -1,8 +1,18 @@
 import { unreachable } from '@understudy/shared/kernel/invariant';
 import type { LeaseRow } from '../lease/port.ts';
-import { observe } from '../suspicion/watch.ts';
-import type { RoleEffect, RoleEvent, RoleOptions, RoleState, Step } from './state.ts';
-import { andThen, learnTerm, only } from './steps.ts';
+import { observe, type Watch } from '../suspicion/watch.ts';
+import { HOLD_STILL_RETRY_MS } from './claiming.ts';
+import { noConsent } from './failsafe.ts';
+import type {
+  RoleEffect,
+  RoleEvent,
+  RoleOptions,
+  RoleState,
+  Step,
+  Story,
+  Tenure,
+} from './state.ts';
+import { andThen, learnPause, learnTerm, only } from './steps.ts';
 import { canActivate } from './view.ts';
 
 type LeaseEvent = Extract<
@@ -35,10 +45,15 @@ export function seesLease(
           // testimony that it did not accept: silence may do.
           {
             ...notClaiming(seen),
-            claimNotBefore: now + options.pollEveryMs,
+            claimNotBefore: now + (event.holdsStill ? HOLD_STILL_RETRY_MS : options.pollEveryMs),
             testifiedTerm: 0n,
           },
-          [{ kind: 'tell', story: { kind: 'claim-refused', why: event.why } }],
+          [
+            {
+              kind: 'tell',
+              story: { kind: event.holdsStill ? 'holds-still' : 'claim-refused', why: event.why },
+            },
+          ],
         ),
       );
     case 'claim-failed':
@@ -49,29 +64,40 @@ export function seesLease(
 }
 
 function sawRow(state: RoleState, row: LeaseRow, now: number, options: RoleOptions): Step {
-  const effects: RoleEffect[] =
+  const back: RoleEffect[] =
     state.storeAwaySince === null
       ? []
-      : [
-          {
-            kind: 'tell',
-            story: { kind: 'store-back', afterMs: now - state.storeAwaySince },
-          },
-        ];
-  return only(
+      : [{ kind: 'tell', story: { kind: 'store-back', afterMs: now - state.storeAwaySince } }];
+  const watch = observe(state.watch, row, now);
+  const seen = only(
     learnTerm(
       {
         ...state,
-        watch: observe(state.watch, row, now),
+        watch,
         reading: false,
         readAgain: false,
-        nextReadAt: state.readAgain ? now : now + options.pollEveryMs,
+        nextReadAt: state.readAgain ? now : nextReadAt(watch, now, options),
         storeAwaySince: null,
       },
       row.term,
     ),
-    effects,
+    back,
   );
+  return andThen(seen, (next) => learnPause(next, row, now));
+}
+
+/**
+ * While renewals come in time, one reading for each, soon after it: the store says how old it is. As soon
+ * as one is missing, or nobody holds the lease, every `pollEvery`. So a change is seen within that time.
+ */
+function nextReadAt(watch: Watch, now: number, options: RoleOptions): number {
+  const { row } = watch;
+  const soon = now + options.pollEveryMs;
+  if (row === null || row.holder === null || row.released || watch.changedAt !== now) return soon;
+  const ageMs = row.ttlMs - row.remainingMs;
+  const nextIsDueInMs = options.renewEveryMs - ageMs + options.pollEveryMs / 4;
+  const isInTime = ageMs >= 0 && nextIsDueInMs > 0;
+  return isInTime ? Math.max(now + nextIsDueInMs, soon) : soon;
 }
 
 function storeAway(state: RoleState, error: string, now: number, options: RoleOptions): Step {
@@ -87,7 +113,9 @@ function afterRead(state: RoleState, row: LeaseRow, now: number, options: RoleOp
   const { phase } = state;
   if (phase.name === 'claiming' && phase.answerLost) return resolveClaim(state, row, now, options);
   if (phase.name !== 'watching' || row.released || state.givingBack !== null) return only(state);
-  if (row.holder?.incarnation === options.self.incarnation) return giveBackUnused(state, row);
+  if (row.holder?.incarnation === options.self.incarnation) {
+    return takeHandedOver(state, row, now, options);
+  }
   return breakPredecessor(state, row, options);
 }
 
@@ -114,30 +142,86 @@ function takeGrant(
   { sentAt, now }: GrantTimes,
   options: RoleOptions,
 ): Step {
-  const unused = whyGrantIsUnusable(state, row, options);
-  if (unused !== null) {
-    const claimNotBefore = now + options.pollEveryMs;
-    const gaveBack = giveBackUnused({ ...notClaiming(state), claimNotBefore }, row);
-    const story = { kind: 'grant-not-used', term: row.term, why: unused } as const;
-    return only(gaveBack.state, [{ kind: 'tell', story }, ...gaveBack.effects]);
-  }
-  // After a suspension nobody knows how old the grant is: it has to be renewed before it is used.
-  const isProven = sentAt >= state.sleptAt;
-  const tenure = {
-    term: row.term,
-    trustedUntil: isProven ? sentAt + options.ttlMs - options.marginMs : now,
+  const unused =
+    state.phase.name === 'claiming'
+      ? whyGrantIsUnusable(state, row, options)
+      : 'it came when no claim was under way';
+  if (unused !== null) return refuseGrant(state, row, unused, now, options);
+  const sent = {
+    ...newTenure(row, now),
     beganAt: sentAt,
-    nextRenewAt: isProven ? sentAt + options.renewEveryMs : now,
-    renewing: false,
+    serveBy: sentAt + options.serveWithinMs,
     provenBy: Math.max(sentAt, state.sleptAt),
   };
+  // After a suspension nobody knows how old the grant is: it has to be renewed before it is used.
+  const tenure =
+    sentAt < state.sleptAt
+      ? sent
+      : {
+          ...sent,
+          trustedUntil: sentAt + options.ttlMs - options.marginMs,
+          nextRenewAt: sentAt + options.renewEveryMs,
+        };
+  return begin(state, tenure, { kind: 'granted', term: row.term });
+}
+
+/**
+ * The lease was handed over to us. Nothing is trusted until a renewal of our own was granted: from that
+ * this node counts. One that was not announced, or comes too late, goes back.
+ */
+function takeHandedOver(state: RoleState, row: LeaseRow, now: number, options: RoleOptions): Step {
+  const { expected } = state;
+  const isExpected = expected !== null && now < expected.until && row.term > expected.term;
+  const unused = isExpected
+    ? whyGrantIsUnusable(state, row, options)
+    : 'no hand-over was announced to this node';
+  if (unused !== null) return refuseGrant(state, row, unused, now, options);
+  const serveBy = now + options.serveHandedOverWithinMs;
+  return begin(
+    { ...state, expected: null },
+    { ...newTenure(row, now), serveBy },
+    {
+      kind: 'taken-over',
+      term: row.term,
+    },
+  );
+}
+
+function begin(state: RoleState, tenure: Tenure, story: Story): Step {
   return only({ ...state, phase: { name: 'promoting', tenure, activated: false } }, [
-    { kind: 'tell', story: { kind: 'granted', term: row.term } },
+    { kind: 'tell', story },
   ]);
 }
 
+function newTenure(row: LeaseRow, now: number): Tenure {
+  return {
+    term: row.term,
+    trustedUntil: now,
+    beganAt: now,
+    serveBy: now,
+    nextRenewAt: now,
+    renewing: false,
+    renewSeq: row.renewSeq,
+    provenBy: now,
+    failingSince: null,
+    consent: noConsent,
+  };
+}
+
+function refuseGrant(
+  state: RoleState,
+  row: LeaseRow,
+  why: string,
+  now: number,
+  options: RoleOptions,
+): Step {
+  const claimNotBefore = now + options.pollEveryMs;
+  const gaveBack = giveBackUnused({ ...notClaiming(state), claimNotBefore }, row);
+  const story = { kind: 'grant-not-used', term: row.term, why } as const;
+  return only(gaveBack.state, [{ kind: 'tell', story }, ...gaveBack.effects]);
+}
+
 function whyGrantIsUnusable(state: RoleState, row: LeaseRow, options: RoleOptions): string | null {
-  if (state.phase.name !== 'claiming') return 'it came when no claim was under way';
   if (row.term <= state.boundTerm) return `the word was given for terms up to ${state.boundTerm}`;
   if (state.stopping) return 'this node is stopping';
   if (!canActivate(state, options)) return `the controller is ${state.controller} by now`;

@@ -1,9 +1,15 @@
 import { unreachable } from '@understudy/shared/kernel/invariant';
-import { type Judgement, judge } from '../suspicion/watch.ts';
-import { fence } from './active.ts';
-import type { RoleEffect, RoleOptions, RoleState, Step, Tenure } from './state.ts';
-import { andThen, only } from './steps.ts';
-import { canActivate, tenureOf } from './view.ts';
+import { judge } from '../suspicion/watch.ts';
+import { claim, claimAt } from './claiming.ts';
+import { askConsentAt, askConsentIfDue } from './failsafe.ts';
+import { fence } from './fence.ts';
+import type { RoleOptions, RoleState, Step, Tenure } from './state.ts';
+import { andThen, isUsed, only, withTenure } from './steps.ts';
+import { quiesceInTime, sendWhenRenewed } from './switch-over.ts';
+import { tenureOf, whyNotReady } from './view.ts';
+
+/** A preferred node that was refused does not ask again sooner than this. */
+const LEAST_FAILBACK_PAUSE_MS = 5_000;
 
 /** Does what the phase calls for at `now`, given the facts. Calling it again changes nothing. */
 export function pursue(step: Step, now: number, options: RoleOptions): Step {
@@ -17,6 +23,8 @@ export function pursue(step: Step, now: number, options: RoleOptions): Step {
           : readIfDue(state, now, state.phase.answerLost);
       case 'promoting':
       case 'serving':
+      case 'quiescing':
+      case 'handing-over':
       case 'draining':
         return hold(state, now, options);
       case 'fencing':
@@ -34,54 +42,124 @@ export function wakeAt(state: RoleState, now: number, options: RoleOptions): num
   const { phase } = state;
   const read = state.reading ? Number.POSITIVE_INFINITY : state.nextReadAt;
   switch (phase.name) {
-    case 'watching': {
-      // What is under way answers by an event of its own.
-      if (state.stopping) return Number.POSITIVE_INFINITY;
-      if (state.givingBack !== null) return read;
-      const judgement = judge(state.watch, state.testifiedTerm, now, options);
-      const claim =
-        judgement.kind === 'wait'
-          ? judgement.until
-          : canActivate(state, options)
-            ? state.claimNotBefore
-            : Number.POSITIVE_INFINITY;
-      return Math.min(read, claim);
-    }
+    case 'watching':
+      return watchingWakeAt(state, read, now, options);
     case 'claiming':
       return phase.answerLost ? read : Number.POSITIVE_INFINITY;
     case 'promoting':
-      return Math.min(
-        tenureWakeAt(phase.tenure, phase.activated),
-        phase.tenure.beganAt + options.serveWithinMs,
-      );
+      return Math.min(tenureWakeAt(state, phase.tenure, options), phase.tenure.serveBy);
     case 'serving':
-      return tenureWakeAt(phase.tenure);
+    case 'handing-over':
+      return tenureWakeAt(state, phase.tenure, options);
+    case 'quiescing':
     case 'draining':
-      return Math.min(tenureWakeAt(phase.tenure), phase.until);
+      return Math.min(tenureWakeAt(state, phase.tenure, options), phase.until);
     default:
       return Number.POSITIVE_INFINITY;
   }
 }
 
-function tenureWakeAt(tenure: Tenure, isUsed = true): number {
+function watchingWakeAt(state: RoleState, read: number, now: number, options: RoleOptions): number {
+  const forwarding = state.forwarding?.until ?? Number.POSITIVE_INFINITY;
+  // What is under way answers by an event of its own.
+  if (state.stopping) return forwarding;
+  if (state.givingBack !== null) return Math.min(read, forwarding);
+  const judgement = judge(state.watch, state.testifiedTerm, now, options);
+  const next =
+    judgement.kind === 'wait'
+      ? Math.min(judgement.until, failbackAt(state, options))
+      : claimAt(state, judgement, now, options);
+  return Math.min(read, next, forwarding);
+}
+
+function tenureWakeAt(state: RoleState, tenure: Tenure, options: RoleOptions): number {
+  const isUnderWay = tenure.renewing || !renewsNow(state);
   return Math.min(
-    isUsed ? tenure.trustedUntil : Number.POSITIVE_INFINITY,
-    tenure.renewing ? Number.POSITIVE_INFINITY : tenure.nextRenewAt,
+    isUsed(state) ? tenure.trustedUntil : Number.POSITIVE_INFINITY,
+    isUsed(state) ? askConsentAt(tenure, options) : Number.POSITIVE_INFINITY,
+    isUnderWay ? Number.POSITIVE_INFINITY : tenure.nextRenewAt,
   );
 }
 
 function watch(state: RoleState, now: number, options: RoleOptions): Step {
+  if (state.forwarding !== null) {
+    const ended = endForwarding(state, state.forwarding, now, options);
+    if (state.stopping) return ended;
+    return andThen(ended, (next) => readAndJudge(next, now, options));
+  }
   if (state.stopping) return stopWhenClean(state);
   const started = startController(state, options);
-  return andThen(started, (warm) => {
-    const judgement = judge(warm.watch, warm.testifiedTerm, now, options);
-    const read = readIfDue(warm, now, true);
-    return andThen(read, (reading) =>
-      judgement.kind === 'claim'
-        ? claim(reading, judgement, now, options)
-        : ask(reading, judgement.suspicious, now, options),
-    );
-  });
+  return andThen(started, (warm) => readAndJudge(warm, now, options));
+}
+
+function readAndJudge(state: RoleState, now: number, options: RoleOptions): Step {
+  const judgement = judge(state.watch, state.testifiedTerm, now, options);
+  const noted = noteReady(state, now, options);
+  return andThen(readIfDue(noted, now, true), (reading) =>
+    judgement.kind === 'claim'
+      ? claim(reading, judgement, now, options)
+      : andThen(ask(reading, judgement.suspicious, now, options), (asked) =>
+          askForRole(asked, judgement.suspicious, now, options),
+        ),
+  );
+}
+
+/**
+ * Our old controller passes on what comes to it, for a while. It ends when the time is over, and at once
+ * when the role is free again, for it can't be activated any more.
+ */
+function endForwarding(
+  state: RoleState,
+  forwarding: NonNullable<RoleState['forwarding']>,
+  now: number,
+  options: RoleOptions,
+): Step {
+  const isFree = judge(state.watch, state.testifiedTerm, now, options).kind === 'claim';
+  const isOver = now >= forwarding.until;
+  const until = now + options.drainMs;
+  if (isFree || (isOver && forwarding.isEnding)) {
+    return only({ ...state, forwarding: { until, isEnding: true } }, [{ kind: 'kill-controller' }]);
+  }
+  if ((isOver || state.stopping) && !forwarding.isEnding) {
+    return only({ ...state, forwarding: { until, isEnding: true } }, [
+      { kind: 'drain-controller', graceMs: options.drainMs },
+    ]);
+  }
+  return only(state);
+}
+
+function noteReady(state: RoleState, now: number, options: RoleOptions): RoleState {
+  const isReady = whyNotReady(state, options).length === 0;
+  if (isReady === (state.readySince !== null)) return state;
+  return { ...state, readySince: isReady ? now : null };
+}
+
+/** When a preferred node asks for the role: it was ready for long enough, and somebody else is active. */
+function failbackAt(state: RoleState, options: RoleOptions): number {
+  const { row } = state.watch;
+  const isOthers = row !== null && row.holder !== null && row.holder.node !== options.self.node;
+  if (options.failbackMs === null || options.mode === 'manual' || state.readySince === null) {
+    return Number.POSITIVE_INFINITY;
+  }
+  if (!isOthers || row.released) return Number.POSITIVE_INFINITY;
+  return Math.max(state.readySince + options.failbackMs, state.nextFailbackAt, state.pausedUntil);
+}
+
+function askForRole(
+  state: RoleState,
+  suspicious: boolean,
+  now: number,
+  options: RoleOptions,
+): Step {
+  if (suspicious || state.readySince === null || now < failbackAt(state, options)) {
+    return only(state);
+  }
+  const pauseMs = Math.max(options.failbackMs ?? 0, LEAST_FAILBACK_PAUSE_MS);
+  const readyForMs = now - state.readySince;
+  return only({ ...state, nextFailbackAt: now + pauseMs }, [
+    { kind: 'tell', story: { kind: 'asks-for-role', readyForMs } },
+    { kind: 'ask-switch-over' },
+  ]);
 }
 
 function stopWhenClean(state: RoleState): Step {
@@ -100,41 +178,6 @@ function readIfDue(state: RoleState, now: number, wanted: boolean): Step {
   return only({ ...state, reading: true }, [{ kind: 'read-lease' }]);
 }
 
-type ClaimJudgement = Extract<Judgement, { kind: 'claim' }>;
-
-function claim(
-  state: RoleState,
-  judgement: ClaimJudgement,
-  now: number,
-  options: RoleOptions,
-): Step {
-  const { row } = state.watch;
-  if (row === null || state.givingBack !== null || now < state.claimNotBefore) return only(state);
-  if (!canActivate(state, options)) return only(state);
-  const { basis, evidence } = judgement;
-  return only(
-    {
-      ...state,
-      phase: { name: 'claiming', sentAt: now, answerLost: false, above: state.highestTerm },
-    },
-    [
-      { kind: 'tell', story: { kind: 'claiming', basis, evidence } },
-      {
-        kind: 'claim',
-        claim: {
-          holder: options.self,
-          basis,
-          observed: { term: row.term, renewSeq: row.renewSeq, timeline: row.timeline },
-          highestTerm: state.highestTerm,
-          ttlMs: options.ttlMs,
-          evidence,
-          evenIfNotExpired: basis === 'silence' && judgement.evenIfNotExpired,
-        },
-      },
-    ],
-  );
-}
-
 /** Renewals are missing, or a peer hinted: asks the holder's host for its word. */
 function ask(state: RoleState, suspicious: boolean, now: number, options: RoleOptions): Step {
   const { row } = state.watch;
@@ -151,34 +194,47 @@ function hold(state: RoleState, now: number, options: RoleOptions): Step {
   const tenure = tenureOf(state);
   if (tenure === null) return only(state);
   const isTrusted = now < tenure.trustedUntil;
-  const isUsed = phase.name !== 'promoting' || phase.activated;
-  if (!isTrusted && isUsed) {
+  if (!isTrusted && isUsed(state)) {
     const detail = `no renewal of term ${tenure.term} succeeded in time`;
     return fence(state, { reason: 'trust-ran-out', detail }, now, options);
   }
-  if (phase.name === 'promoting' && now >= tenure.beganAt + options.serveWithinMs) {
-    const detail = `it did not serve within ${options.serveWithinMs} ms`;
+  if (phase.name === 'promoting' && now >= tenure.serveBy) {
+    const detail = `it did not serve within ${Math.round(tenure.serveBy - tenure.beganAt)} ms`;
     return fence(state, { reason: 'controller-did-not-serve', detail }, now, options);
   }
   if (phase.name === 'draining' && now >= phase.until) {
     return fence(state, phase.why, now, options);
   }
+  return andThen(move(state, isTrusted, now, options), (moved) =>
+    andThen(renewIfDue(moved, now, options), (next) => askConsentIfDue(next, now, options)),
+  );
+}
+
+/** What the phase does next, trust being given. */
+function move(state: RoleState, isTrusted: boolean, now: number, options: RoleOptions): Step {
+  const { phase } = state;
   const asked = { reason: 'asked-to-stop', detail: 'this heartbeat was asked to stop' } as const;
-  if (state.stopping && phase.name === 'promoting') return fence(state, asked, now, options);
-  const moved =
-    state.stopping && phase.name === 'serving'
-      ? only(
-          {
-            ...state,
-            phase: { name: 'draining', tenure, until: now + options.drainMs, why: asked },
-          },
-          [
-            { kind: 'tell', story: { kind: 'demoting', term: tenure.term, why: asked } },
-            { kind: 'drain-controller', graceMs: options.drainMs },
-          ],
-        )
-      : activateIfReady(state, isTrusted, options);
-  return andThen(moved, (next) => renewIfDue(next, now, options));
+  switch (phase.name) {
+    case 'promoting':
+      return state.stopping
+        ? fence(state, asked, now, options)
+        : activateIfReady(state, isTrusted, options);
+    case 'serving': {
+      if (!state.stopping) return only(state);
+      const { tenure } = phase;
+      const until = now + options.drainMs;
+      return only({ ...state, phase: { name: 'draining', tenure, until, why: asked } }, [
+        { kind: 'tell', story: { kind: 'demoting', term: tenure.term, why: asked } },
+        { kind: 'drain-controller', graceMs: options.drainMs },
+      ]);
+    }
+    case 'quiescing':
+      return quiesceInTime(state, phase, now, options);
+    case 'handing-over':
+      return sendWhenRenewed(state, options);
+    default:
+      return only(state);
+  }
 }
 
 function activateIfReady(state: RoleState, isTrusted: boolean, options: RoleOptions): Step {
@@ -196,14 +252,18 @@ function activateIfReady(state: RoleState, isTrusted: boolean, options: RoleOpti
 }
 
 function renewIfDue(state: RoleState, now: number, options: RoleOptions): Step {
-  const { phase } = state;
-  if (phase.name !== 'promoting' && phase.name !== 'serving' && phase.name !== 'draining') {
-    return only(state);
-  }
-  const { tenure } = phase;
+  const tenure = tenureOf(state);
+  if (tenure === null || !renewsNow(state)) return only(state);
   if (tenure.renewing || now < tenure.nextRenewAt) return only(state);
-  const effects: RoleEffect[] = [
-    { kind: 'renew', held: { term: tenure.term, incarnation: options.self.incarnation } },
-  ];
-  return only({ ...state, phase: { ...phase, tenure: { ...tenure, renewing: true } } }, effects);
+  const held = { term: tenure.term, incarnation: options.self.incarnation };
+  const evenIfExpired = tenure.consent.failsafeSince !== null;
+  return only(
+    withTenure(state, (each) => ({ ...each, renewing: true })),
+    [{ kind: 'renew', held, evenIfExpired }],
+  );
+}
+
+/** A renewal beside a hand-over would make it fail; after one of unknown outcome it settles it. */
+function renewsNow({ phase }: RoleState): boolean {
+  return phase.name !== 'handing-over' || phase.attempt === 'unknown';
 }

@@ -15,7 +15,11 @@ export type ControllerView =
   /** Warm: it could be activated at once. */
   | 'ready'
   | 'activating'
-  | 'serving';
+  | 'serving'
+  /** It serves nobody and writes nothing, and could go on: a switch-over is under way. */
+  | 'held'
+  /** Its tenure was handed over: it only passes on to the new active what still comes. */
+  | 'forwarding';
 
 /** What this node holds while it is active. Instants are milliseconds of the monotonic clock. */
 export interface Tenure {
@@ -23,19 +27,51 @@ export interface Tenure {
   /** Past this instant this node trusts itself no more: start of the attempt + T - M. */
   readonly trustedUntil: number;
   readonly beganAt: number;
+  /** A controller that does not serve by then is killed. */
+  readonly serveBy: number;
   readonly nextRenewAt: number;
   readonly renewing: boolean;
+  /** Of the lease row as it was last granted or renewed. */
+  readonly renewSeq: bigint;
   /** A renewal sent before this instant proves nothing: the host slept since. */
   readonly provenBy: number;
+  /** Since when renewals fail; null while they succeed. */
+  readonly failingSince: number | null;
+  readonly consent: Consent;
+}
+
+/** What a holder whose renewals fail has heard from its peers (PROTOCOL.md, "Failsafe"). */
+export interface Consent {
+  readonly nextAskAt: number;
+  /** By the peer's URL: until when it stays passive, counted from when it was asked. */
+  readonly until: Readonly<Record<string, number>>;
+  /** When a peer was asked that answered that the store is fine where it is. */
+  readonly storeFineAskedAt: number | null;
+  /** Since when trust rests on consent; null while it rests on the store. */
+  readonly failsafeSince: number | null;
+}
+
+/** A passive's word to the holder of `term`: no claim by silence before `until`. */
+export interface PassivePromise {
+  readonly term: Term;
+  readonly until: number;
+}
+
+/** The node that is to take over, and where its controller answers. */
+export interface Successor {
+  readonly holder: Holder;
+  readonly controllerUrl: string;
 }
 
 export type DemoteReason =
   | 'asked-to-stop'
+  | 'asked-to-switch-over'
   | 'controller-ended'
   | 'controller-unhealthy'
   | 'controller-did-not-serve'
   | 'lease-lost'
   | 'trust-ran-out'
+  | 'store-reachable-by-peer'
   | 'higher-term-seen';
 
 /** Why a demotion happens; `detail` is for people. */
@@ -64,6 +100,25 @@ export type Phase =
       readonly tenure: Tenure;
       readonly until: number;
       readonly why: Demotion;
+    }
+  /** Switching over: the controller finishes what is under way and takes nothing new. */
+  | {
+      readonly name: 'quiescing';
+      readonly tenure: Tenure;
+      readonly servingSince: number;
+      readonly successor: Successor;
+      readonly until: number;
+      readonly askedAt: number;
+    }
+  /** Switching over: the controller writes no more; the lease is being handed over. */
+  | {
+      readonly name: 'handing-over';
+      readonly tenure: Tenure;
+      readonly servingSince: number;
+      readonly successor: Successor;
+      readonly askedAt: number;
+      /** `waiting`: for the renewal under way. `unknown`: the answer was lost, a renewal will tell. */
+      readonly attempt: 'waiting' | 'sent' | 'unknown';
     }
   /** Going passive, at once: the controller is being killed; nothing of the term is trusted any more. */
   | { readonly name: 'fencing'; readonly term: Term; readonly why: Demotion }
@@ -101,6 +156,22 @@ export interface RoleState {
    * Only for it, and for ourselves, may this node speak.
    */
   readonly predecessor: string | null;
+  /** Our word to a holder in failsafe; null when none is given. */
+  readonly promise: PassivePromise | null;
+  /** A peer is about to hand the lease of this term over to us. */
+  readonly expected: { readonly term: Term; readonly until: number } | null;
+  /** Until then our old controller passes on what still comes to it; null when it doesn't. */
+  readonly forwarding: { readonly until: number; readonly isEnding: boolean } | null;
+  /** Until then a claim is an operator's order. */
+  readonly orderedUntil: number;
+  /** The pair is paused until then, as far as we know. */
+  readonly pausedUntil: number;
+  /** Why this node must not take part, for instance because its peer uses another database. */
+  readonly disagreement: string | null;
+  /** Since when this node could take over; null while it could not. */
+  readonly readySince: number | null;
+  /** Not before then does a preferred node ask for the role. */
+  readonly nextFailbackAt: number;
   /** A lease of ours, or of our predecessor, that we are giving back: not asked for twice. */
   readonly givingBack: Term | null;
   readonly stopping: boolean;
@@ -124,6 +195,21 @@ export interface RoleOptions {
   readonly drainMs: number;
   /** Cold: a controller is started only when the lease was granted. */
   readonly standby: 'warm' | 'cold';
+  /** The peers' URLs: failsafe needs the consent of each. */
+  readonly peers: readonly string[];
+  /** Manual: no claim without an operator's order. */
+  readonly mode: 'automatic' | 'manual';
+  /** A preferred node asks for the role once it was ready for so long; null: never. */
+  readonly failbackMs: number | null;
+  /** Whether the controller can stop in the middle and go on; a wrapped program can only end. */
+  readonly canHold: boolean;
+  /** D: how long a controller may take to finish what is under way at a switch-over. */
+  readonly holdMs: number;
+  /** How soon the new active must serve after a hand-over, or it gives the lease back. */
+  readonly serveHandedOverWithinMs: number;
+  /** How long an old controller passes on what still comes to it. */
+  readonly forwardMs: number;
+  readonly limit: { readonly claims: number; readonly windowMs: number };
 }
 
 /** What happened. Answers carry `sentAt`: trust is counted from when an attempt began. */
@@ -134,11 +220,52 @@ export type RoleEvent =
   | { readonly kind: 'lease-read'; readonly row: LeaseRow }
   | { readonly kind: 'read-failed'; readonly error: string }
   | { readonly kind: 'claim-granted'; readonly sentAt: number; readonly row: LeaseRow }
-  | { readonly kind: 'claim-refused'; readonly row: LeaseRow; readonly why: string }
+  | {
+      readonly kind: 'claim-refused';
+      readonly row: LeaseRow;
+      readonly why: string;
+      readonly holdsStill: boolean;
+    }
   | { readonly kind: 'claim-failed'; readonly error: string }
   | { readonly kind: 'renew-granted'; readonly sentAt: number; readonly row: LeaseRow }
   | { readonly kind: 'renew-refused'; readonly term: Term; readonly row: LeaseRow }
-  | { readonly kind: 'renew-failed'; readonly term: Term; readonly error: string }
+  | {
+      readonly kind: 'renew-failed';
+      readonly term: Term;
+      readonly sentAt: number;
+      readonly error: string;
+    }
+  /** A peer is bound to stay passive for `forMs`, counted from `sentAt`. */
+  | {
+      readonly kind: 'consent-given';
+      readonly peer: string;
+      readonly term: Term;
+      readonly sentAt: number;
+      readonly forMs: number;
+    }
+  | {
+      readonly kind: 'consent-refused';
+      readonly peer: string;
+      readonly term: Term;
+      readonly sentAt: number;
+      readonly why: ConsentRefusal;
+      readonly highestTerm: Term;
+    }
+  /** We gave our consent to the holder of `term`. Only after `whyNoConsent`. */
+  | { readonly kind: 'consented'; readonly term: Term; readonly until: number }
+  /** An operator, or a preferred peer, wants the role to move; the successor has said that it is ready. */
+  | { readonly kind: 'switch-over-asked'; readonly successor: Successor }
+  /** The holder of `term` is about to hand its lease over to us. */
+  | { readonly kind: 'hand-over-expected'; readonly term: Term; readonly until: number }
+  | { readonly kind: 'handed-over'; readonly term: Term; readonly row: LeaseRow }
+  | { readonly kind: 'hand-over-refused'; readonly term: Term; readonly row: LeaseRow }
+  | { readonly kind: 'hand-over-failed'; readonly term: Term; readonly error: string }
+  | { readonly kind: 'controller-held' }
+  | { readonly kind: 'controller-hold-failed'; readonly reason: string }
+  /** An operator orders this node to take the role, should it be free. */
+  | { readonly kind: 'promote-ordered'; readonly until: number }
+  /** Null: all agree again. */
+  | { readonly kind: 'disagreement'; readonly reason: string | null }
   | { readonly kind: 'given-back'; readonly term: Term; readonly row: LeaseRow }
   | { readonly kind: 'give-back-failed'; readonly term: Term; readonly error: string }
   /** A peer bound itself: no controller of its host runs or will run under terms up to `term`. */
@@ -160,11 +287,23 @@ export type RoleEvent =
   | { readonly kind: 'suspended' }
   | { readonly kind: 'stop' };
 
+export type ConsentRefusal = 'store-fine' | 'not-passive' | 'claiming' | 'higher-term';
+
 /** What is to be done. The real process and the simulator are two interpreters of these. */
 export type RoleEffect =
   | { readonly kind: 'read-lease' }
   | { readonly kind: 'claim'; readonly claim: Claim }
-  | { readonly kind: 'renew'; readonly held: Held }
+  | { readonly kind: 'renew'; readonly held: Held; readonly evenIfExpired: boolean }
+  /** Asks every peer to stay passive for `forMs`. */
+  | { readonly kind: 'ask-consent'; readonly held: Held; readonly forMs: number }
+  | {
+      readonly kind: 'hand-over';
+      readonly held: Held;
+      readonly renewSeq: bigint;
+      readonly to: Holder;
+    }
+  /** Asks the active peer to hand the role over to this node, which is preferred. */
+  | { readonly kind: 'ask-switch-over' }
   | { readonly kind: 'release'; readonly held: Held }
   /** Releases what an earlier incarnation of this host left behind. */
   | { readonly kind: 'break'; readonly held: Held }
@@ -172,8 +311,16 @@ export type RoleEffect =
   | { readonly kind: 'tell-peers-tenure-over'; readonly term: Term }
   | { readonly kind: 'start-controller' }
   | { readonly kind: 'activate-controller'; readonly term: Term; readonly trustedUntil: number }
-  | { readonly kind: 'extend-tenure'; readonly term: Term; readonly trustedUntil: number }
+  | {
+      readonly kind: 'extend-tenure';
+      readonly term: Term;
+      readonly trustedUntil: number;
+      readonly failsafe: boolean;
+    }
   | { readonly kind: 'drain-controller'; readonly graceMs: number }
+  | { readonly kind: 'hold-controller'; readonly forMs: number }
+  | { readonly kind: 'resume-controller' }
+  | { readonly kind: 'forward-controller'; readonly to: string; readonly forMs: number }
   | { readonly kind: 'kill-controller' }
   /** A line of the fail-over story. */
   | { readonly kind: 'tell'; readonly story: Story }
@@ -193,7 +340,26 @@ export type Story =
   | { readonly kind: 'predecessor-found'; readonly term: Term }
   | { readonly kind: 'store-away'; readonly error: string }
   | { readonly kind: 'store-back'; readonly afterMs: number }
-  | { readonly kind: 'suspended' };
+  | { readonly kind: 'suspended' }
+  | { readonly kind: 'failsafe-begun'; readonly term: Term; readonly peers: readonly string[] }
+  | { readonly kind: 'failsafe-ended'; readonly term: Term; readonly afterMs: number }
+  | { readonly kind: 'consent-refused'; readonly peer: string; readonly why: ConsentRefusal }
+  | { readonly kind: 'consented'; readonly term: Term; readonly forMs: number }
+  | { readonly kind: 'switching-over'; readonly term: Term; readonly to: string }
+  | { readonly kind: 'switch-over-called-off'; readonly reason: string }
+  | {
+      readonly kind: 'handed-over';
+      readonly term: Term;
+      readonly to: string;
+      readonly newTerm: Term;
+      readonly afterMs: number;
+    }
+  | { readonly kind: 'taken-over'; readonly term: Term }
+  | { readonly kind: 'holds-still'; readonly why: string }
+  | { readonly kind: 'paused'; readonly forMs: number }
+  | { readonly kind: 'pause-over' }
+  | { readonly kind: 'disagreement'; readonly reason: string }
+  | { readonly kind: 'asks-for-role'; readonly readyForMs: number };
 
 export interface Step {
   readonly state: RoleState;

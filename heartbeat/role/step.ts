@@ -1,13 +1,15 @@
 import { unreachable } from '@understudy/shared/kernel/invariant';
 import { maxTerm, type Term } from '@understudy/shared/kernel/term';
-import { observe, observeAnew } from '../suspicion/watch.ts';
-import { controllerGone, controllerSaw, fence } from './active.ts';
+import { observe } from '../suspicion/watch.ts';
+import { controllerGone, controllerSaw } from './active.ts';
+import { consented, consentGiven, consentRefused } from './failsafe.ts';
+import { renewalAnswered, suspended } from './holding.ts';
 import { assertRole } from './invariants.ts';
 import { seesLease } from './passive.ts';
 import { pursue } from './pursue.ts';
 import type { RoleEvent, RoleOptions, RoleState, Step } from './state.ts';
 import { begin, learnTerm, only, type Reaction } from './steps.ts';
-import { tenureOf } from './view.ts';
+import { handOverAnswered, switchOverAsked } from './switch-over.ts';
 
 /**
  * The role machine: takes in what happened at `now` (milliseconds of the monotonic clock) and says what
@@ -46,6 +48,14 @@ export function initialRole(now: number, predecessor: string | null = null): Rol
     testifiedTerm: 0n,
     nextAskAt: now,
     askUntil: now,
+    promise: null,
+    expected: null,
+    forwarding: null,
+    orderedUntil: 0,
+    pausedUntil: 0,
+    disagreement: null,
+    readySince: null,
+    nextFailbackAt: now,
     predecessor,
     givingBack: null,
     stopping: false,
@@ -70,15 +80,27 @@ function note(step: Step, event: RoleEvent, now: number, options: RoleOptions): 
     case 'read-failed':
       return seesLease(state, event, now, options);
     case 'renew-granted':
-      return renewed(state, event, options);
-    case 'renew-refused': {
-      const detail = `the store refused to renew term ${event.term}: the lease is at term ${event.row.term}`;
-      const seen = { ...state, watch: observe(state.watch, event.row, now) };
-      if (tenureOf(seen)?.term !== event.term) return only(seen);
-      return fence(learnTerm(seen, event.row.term), { reason: 'lease-lost', detail }, now, options);
-    }
+    case 'renew-refused':
     case 'renew-failed':
-      return retryRenewal(state, event.term, now, options);
+      return renewalAnswered(state, event, now, options);
+    case 'consent-given':
+      return consentGiven(state, event, now, options);
+    case 'consent-refused':
+      return consentRefused(state, event, now, options);
+    case 'consented':
+      return consented(state, event.term, event.until, now);
+    case 'switch-over-asked':
+      return switchOverAsked(state, event.successor, now, options);
+    case 'hand-over-expected':
+      return only({ ...state, expected: { term: event.term, until: event.until } });
+    case 'handed-over':
+    case 'hand-over-refused':
+    case 'hand-over-failed':
+      return handOverAnswered(state, event, now, options);
+    case 'promote-ordered':
+      return only({ ...state, orderedUntil: event.until, nextReadAt: now });
+    case 'disagreement':
+      return disagree(state, event.reason);
     case 'given-back':
       return givenBack(
         learnTerm({ ...state, watch: observe(state.watch, event.row, now) }, event.row.term),
@@ -109,6 +131,8 @@ function note(step: Step, event: RoleEvent, now: number, options: RoleOptions): 
     case 'controller-unready':
     case 'controller-serving':
     case 'controller-unhealthy':
+    case 'controller-held':
+    case 'controller-hold-failed':
     case 'controller-saw-higher-term':
       return controllerSaw(state, event, now, options);
     case 'controller-gone':
@@ -120,48 +144,6 @@ function note(step: Step, event: RoleEvent, now: number, options: RoleOptions): 
     default:
       return unreachable(event);
   }
-}
-
-type RenewGranted = Extract<RoleEvent, { kind: 'renew-granted' }>;
-
-function renewed(state: RoleState, event: RenewGranted, options: RoleOptions): Reaction {
-  const { phase } = state;
-  if (phase.name !== 'promoting' && phase.name !== 'serving' && phase.name !== 'draining') {
-    return only(state);
-  }
-  if (phase.tenure.term !== event.row.term) return only(state);
-  if (event.sentAt < phase.tenure.provenBy) {
-    return only({ ...state, phase: { ...phase, tenure: { ...phase.tenure, renewing: false } } });
-  }
-  const tenure = {
-    ...phase.tenure,
-    renewing: false,
-    // Trust begins when the attempt began, and a late answer never shortens it.
-    trustedUntil: Math.max(
-      phase.tenure.trustedUntil,
-      event.sentAt + options.ttlMs - options.marginMs,
-    ),
-    nextRenewAt: event.sentAt + options.renewEveryMs,
-  };
-  const { term, trustedUntil } = tenure;
-  const known = phase.name !== 'promoting' || phase.activated;
-  return only(
-    { ...state, phase: { ...phase, tenure } },
-    known ? [{ kind: 'extend-tenure', term, trustedUntil }] : [],
-  );
-}
-
-function retryRenewal(state: RoleState, term: Term, now: number, options: RoleOptions): Reaction {
-  const { phase } = state;
-  if (phase.name !== 'promoting' && phase.name !== 'serving' && phase.name !== 'draining') {
-    return only(state);
-  }
-  if (phase.tenure.term !== term) return only(state);
-  const nextRenewAt = now + options.callTimeoutMs / 3;
-  return only({
-    ...state,
-    phase: { ...phase, tenure: { ...phase.tenure, renewing: false, nextRenewAt } },
-  });
 }
 
 function givenBack(state: RoleState, term: Term, effects: Step['effects']): Reaction {
@@ -181,18 +163,10 @@ function takeTestimony(
   return { ...state, testifiedTerm: maxTerm(state.testifiedTerm, row.term) };
 }
 
-/**
- * The host slept, for how long nobody knows: what is trusted shrinks to the time that two renewals need,
- * and an answer to what was sent before proves nothing.
- */
-function suspended(state: RoleState, now: number, options: RoleOptions): Reaction {
-  const { phase } = state;
-  const tell = [{ kind: 'tell', story: { kind: 'suspended' } }] as const;
-  const anew = { ...state, watch: observeAnew(state.watch, now), nextReadAt: now, sleptAt: now };
-  if (phase.name !== 'promoting' && phase.name !== 'serving' && phase.name !== 'draining') {
-    return only(anew, tell);
-  }
-  const trustedUntil = Math.min(phase.tenure.trustedUntil, now + 2 * options.callTimeoutMs);
-  const tenure = { ...phase.tenure, trustedUntil, nextRenewAt: now, provenBy: now };
-  return only({ ...anew, phase: { ...phase, tenure } }, tell);
+/** Whoever disagrees with its peers about the pair does not take the role; it keeps what it has. */
+function disagree(state: RoleState, reason: string | null): Reaction {
+  if (reason === state.disagreement) return only(state);
+  const next = { ...state, disagreement: reason };
+  if (reason === null) return only(next);
+  return only(next, [{ kind: 'tell', story: { kind: 'disagreement', reason } }]);
 }

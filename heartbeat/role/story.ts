@@ -51,6 +51,53 @@ export function narrate(story: Story): StoryLine {
       return info('the store answers again', { afterMs: Math.round(story.afterMs) });
     case 'suspended':
       return warn('this host was suspended: verifies the lease before anything else', {});
+    case 'failsafe-begun':
+      return error('failsafe: the store is away, and every peer stays passive meanwhile', {
+        term: story.term,
+        peers: story.peers,
+      });
+    case 'failsafe-ended':
+      return info('failsafe is over: the store answers again', {
+        term: story.term,
+        afterMs: Math.round(story.afterMs),
+      });
+    case 'consent-refused':
+      return warn('a peer does not agree to stay passive', { peer: story.peer, why: story.why });
+    case 'consented':
+      return warn('the store is away: stays passive for the holder of the lease', {
+        term: story.term,
+        forMs: Math.round(story.forMs),
+      });
+    case 'switching-over':
+      return info('switches over: the controller finishes what is under way', {
+        term: story.term,
+        to: story.to,
+      });
+    case 'switch-over-called-off':
+      return warn('the switch-over was called off: nothing was changed', { reason: story.reason });
+    case 'handed-over':
+      return info('passive: the lease was handed over', {
+        term: story.term,
+        to: story.to,
+        newTerm: story.newTerm,
+        afterMs: Math.round(story.afterMs),
+      });
+    case 'taken-over':
+      return info('the lease was handed over to this node: renews it, then serves', {
+        term: story.term,
+      });
+    case 'holds-still':
+      return error('the role is free, but the pair holds still', { why: story.why });
+    case 'paused':
+      return warn('paused: no automatic change of roles', { forMs: Math.round(story.forMs) });
+    case 'pause-over':
+      return info('the pause is over', {});
+    case 'disagreement':
+      return error('does not take part while it disagrees with a peer', { reason: story.reason });
+    case 'asks-for-role':
+      return info('this preferred node is ready: asks for the role', {
+        readyForMs: Math.round(story.readyForMs),
+      });
     default:
       return unreachable(story);
   }

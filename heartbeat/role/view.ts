@@ -1,5 +1,5 @@
 import type { Held } from '../lease/port.ts';
-import type { Role, RoleOptions, RoleState, Tenure } from './state.ts';
+import type { ControllerView, Role, RoleOptions, RoleState, Tenure } from './state.ts';
 
 /** The tenure while there is one that may still be trusted; null otherwise. */
 export function tenureOf(state: RoleState): Tenure | null {
@@ -7,6 +7,8 @@ export function tenureOf(state: RoleState): Tenure | null {
   switch (phase.name) {
     case 'promoting':
     case 'serving':
+    case 'quiescing':
+    case 'handing-over':
     case 'draining':
       return phase.tenure;
     default:
@@ -19,9 +21,15 @@ export function roleOf(state: RoleState): Role {
   return tenureOf(state) !== null || state.phase.name === 'fencing' ? 'active' : 'passive';
 }
 
-/** Whether users are served here at `now`. */
-export function isServing(state: RoleState, now: number): boolean {
-  return state.phase.name === 'serving' && now < state.phase.tenure.trustedUntil;
+/** Whether users are served here at `now`. While a switch-over is prepared they are, a little later. */
+export function isServing({ phase }: RoleState, now: number): boolean {
+  const serves = phase.name === 'serving' || phase.name === 'quiescing';
+  return serves && now < phase.tenure.trustedUntil;
+}
+
+/** Since when trust rests on the peers' consent, because the store is away; null while it does not. */
+export function failsafeSince(state: RoleState): number | null {
+  return tenureOf(state)?.consent.failsafeSince ?? null;
 }
 
 /** Why this node could not take over now; empty when it could. */
@@ -30,6 +38,7 @@ export function whyNotReady(state: RoleState, options: RoleOptions): readonly st
   if (state.stopping) reasons.push('it is stopping');
   if (state.storeAwaySince !== null) reasons.push('the store does not answer');
   if (state.watch.row === null) reasons.push('it has not read the lease yet');
+  if (state.disagreement !== null) reasons.push(state.disagreement);
   if (!canActivate(state, options)) {
     reasons.push(
       state.controllerProblems.length > 0
@@ -58,5 +67,10 @@ export function mayTestify(state: RoleState, held: Held, options: RoleOptions): 
   if (state.phase.name === 'fencing') return false;
   const tenure = tenureOf(state);
   if (tenure !== null && tenure.term <= term) return false;
-  return tenure !== null || (state.controller !== 'serving' && state.controller !== 'activating');
+  return tenure !== null || !actsForTenure(state.controller);
+}
+
+/** Whether a controller in that state acts for a tenure, or could without being told anything more. */
+export function actsForTenure(controller: ControllerView): boolean {
+  return controller === 'activating' || controller === 'serving' || controller === 'held';
 }

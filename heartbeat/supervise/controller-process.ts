@@ -19,6 +19,8 @@ export type ControllerEvent =
   | { readonly kind: 'controller-ready' }
   | { readonly kind: 'controller-unready'; readonly problems: readonly string[] }
   | { readonly kind: 'controller-serving'; readonly term: Term }
+  | { readonly kind: 'controller-held' }
+  | { readonly kind: 'controller-hold-failed'; readonly reason: string }
   | { readonly kind: 'controller-saw-higher-term'; readonly term: Term }
   | { readonly kind: 'controller-gone'; readonly detail: string };
 
@@ -96,8 +98,23 @@ export class ControllerProcess {
     this.#send({ type: 'activate', tenure });
   }
 
-  extend(term: Term, trustedUntilMs: number): void {
-    this.#send({ type: 'extend', tenure: wireTenure(term, trustedUntilMs) });
+  extend(term: Term, trustedUntilMs: number, failsafe: boolean): void {
+    this.#send({ type: 'extend', tenure: wireTenure(term, trustedUntilMs), failsafe });
+  }
+
+  /** Asks it to take nothing new and to finish what is under way; it answers by an event. */
+  hold(forMs: number): void {
+    this.#send({ type: 'hold', forMs });
+  }
+
+  /** Nothing came of the switch-over: it goes on. */
+  resume(): void {
+    this.#send({ type: 'resume' });
+  }
+
+  /** Its tenure was handed over: it passes on to `to` what comes to it. */
+  forward(to: string, forMs: number): void {
+    this.#send({ type: 'forward', to, forMs });
   }
 
   /** Asks it to close its port, answer what is under way and end. */
@@ -208,6 +225,10 @@ export class ControllerProcess {
       case 'serving':
         passFailpoint('before-serving');
         return onEvent({ kind: 'controller-serving', term: said.term });
+      case 'held':
+        return onEvent({ kind: 'controller-held' });
+      case 'holdFailed':
+        return onEvent({ kind: 'controller-hold-failed', reason: said.reason });
       case 'higherTerm':
         return onEvent({ kind: 'controller-saw-higher-term', term: said.term });
       case 'ending':

@@ -1,9 +1,11 @@
 import type { LeaseRow } from '@understudy/heartbeat/lease/port';
+import { whyNoConsent } from '@understudy/heartbeat/role/failsafe';
 import type {
   PhaseName,
   RoleEvent,
   RoleOptions,
   RoleState,
+  Tenure,
 } from '@understudy/heartbeat/role/state';
 import { initialRole, stepRole } from '@understudy/heartbeat/role/step';
 import { mayTestify, tenureOf } from '@understudy/heartbeat/role/view';
@@ -26,6 +28,14 @@ export const exploredOptions: RoleOptions = {
   serveWithinMs: 500,
   drainMs: 400,
   standby: 'warm',
+  peers: ['http://b'],
+  mode: 'automatic',
+  failbackMs: null,
+  canHold: true,
+  holdMs: 200,
+  serveHandedOverWithinMs: 300,
+  forwardMs: 500,
+  limit: { claims: 30, windowMs: 300_000 },
 };
 
 /**
@@ -76,6 +86,8 @@ const LEADING = new Set<RoleEvent['kind']>([
   'claim-granted',
   'renew-granted',
   'given-back',
+  'controller-held',
+  'handed-over',
 ]);
 
 function somePossibleEvents(
@@ -99,10 +111,28 @@ function possibleEvents(state: RoleState, now: number, random: () => number): re
     { kind: 'testimony', node: 'b', term },
   ];
   if (random() < 0.1) events.push({ kind: 'stop' });
+  events.push(...operators(state, now, random));
   if (mayTestify(state, { term, incarnation: 'own' }, exploredOptions))
     events.push({ kind: 'testified', term });
   if (state.reading) events.push(...readings(state, random));
   return [...events, ...controllerEvents(state), ...answers(state, now)];
+}
+
+const successor = { holder: { node: 'b', incarnation: 'other' }, controllerUrl: 'http://b:1' };
+
+/** What operators and peers may bring, now and then. */
+function operators(state: RoleState, now: number, random: () => number): readonly RoleEvent[] {
+  const { highestTerm: term } = state;
+  if (random() < 0.7) return [];
+  const events: RoleEvent[] = [
+    { kind: 'switch-over-asked', successor },
+    { kind: 'hand-over-expected', term: term - 1n, until: now + 500 },
+    { kind: 'promote-ordered', until: now + 500 },
+    { kind: 'disagreement', reason: random() < 0.2 ? 'another database' : null },
+  ];
+  if (whyNoConsent(state, term) === null)
+    events.push({ kind: 'consented', term, until: now + 500 });
+  return events;
 }
 
 function readings(state: RoleState, random: () => number): readonly RoleEvent[] {
@@ -124,6 +154,12 @@ function controllerEvents(state: RoleState): readonly RoleEvent[] {
     { kind: 'controller-unready', problems: ['the database is away'] },
     { kind: 'controller-saw-higher-term', term: state.highestTerm + 1n },
   ];
+  if (state.phase.name === 'quiescing') {
+    events.push(
+      { kind: 'controller-held' },
+      { kind: 'controller-hold-failed', reason: 'a request takes long' },
+    );
+  }
   if (controller === 'starting' || controller === 'unready')
     events.push({ kind: 'controller-ready' });
   const tenure = tenureOf(state);
@@ -140,21 +176,22 @@ function answers(state: RoleState, now: number): readonly RoleEvent[] {
       const row = rowOf(state.highestTerm + 1n, 'a', 'own', 0);
       return [
         { kind: 'claim-granted', sentAt: phase.sentAt, row },
-        { kind: 'claim-refused', row: rowOf(row.term, 'b', 'other', 0), why: 'it changed' },
+        {
+          kind: 'claim-refused',
+          row: rowOf(row.term, 'b', 'other', 0),
+          why: 'it changed',
+          holdsStill: false,
+        },
         { kind: 'claim-failed', error: 'no answer' },
       ];
     }
     case 'promoting':
     case 'serving':
-    case 'draining': {
-      const { term, renewing } = phase.tenure;
-      if (!renewing) return [];
-      return [
-        { kind: 'renew-granted', sentAt: now - 10, row: rowOf(term, 'a', 'own', 0) },
-        { kind: 'renew-failed', term, error: 'no answer' },
-        { kind: 'renew-refused', term, row: rowOf(term + 1n, 'b', 'other', 0) },
-      ];
-    }
+    case 'quiescing':
+    case 'draining':
+      return renewals(phase.tenure, now);
+    case 'handing-over':
+      return [...renewals(phase.tenure, now), ...handOvers(phase.tenure.term, phase.attempt)];
     case 'releasing': {
       const { term } = phase;
       const row = { ...rowOf(term, 'a', 'own', 0), released: true };
@@ -168,6 +205,35 @@ function answers(state: RoleState, now: number): readonly RoleEvent[] {
   }
 }
 
+function renewals({ term, renewing, consent }: Tenure, now: number): readonly RoleEvent[] {
+  const sentAt = now - 10;
+  const asked = { peer: 'http://b', term, sentAt };
+  const consents: RoleEvent[] =
+    consent.nextAskAt === Number.NEGATIVE_INFINITY
+      ? []
+      : [
+          { kind: 'consent-given', ...asked, forMs: exploredOptions.ttlMs },
+          { kind: 'consent-refused', ...asked, why: 'store-fine', highestTerm: term },
+        ];
+  if (!renewing) return consents;
+  return [
+    ...consents,
+    { kind: 'renew-granted', sentAt, row: rowOf(term, 'a', 'own', 0) },
+    { kind: 'renew-failed', term, sentAt, error: 'no answer' },
+    { kind: 'renew-refused', term, row: rowOf(term + 1n, 'b', 'other', 0) },
+  ];
+}
+
+function handOvers(term: bigint, attempt: 'waiting' | 'sent' | 'unknown'): readonly RoleEvent[] {
+  if (attempt !== 'sent') return [];
+  return [
+    { kind: 'handed-over', term, row: rowOf(term + 1n, 'b', 'other', 0) },
+    { kind: 'hand-over-refused', term, row: rowOf(term, 'a', 'own', 0) },
+    { kind: 'hand-over-refused', term, row: rowOf(term + 2n, 'c', 'third', 0) },
+    { kind: 'hand-over-failed', term, error: 'no answer' },
+  ];
+}
+
 function rowOf(term: bigint, node: string, incarnation: string, seq: number): LeaseRow {
   return {
     term,
@@ -177,6 +243,8 @@ function rowOf(term: bigint, node: string, incarnation: string, seq: number): Le
     storeSaysExpired: false,
     ttlMs: exploredOptions.ttlMs,
     timeline: 1,
+    remainingMs: exploredOptions.ttlMs,
+    pausedForMs: null,
   };
 }
 

@@ -132,7 +132,7 @@ export function leaseContract(
       t.is((await b.renew(held)).kind, 'refused');
       t.is((await b.release(held)).kind, 'refused');
       t.is((await b.break(held)).kind, 'refused');
-      t.is((await b.handOver(held, to)).kind, 'refused');
+      t.is((await b.handOver(held, 0n, to)).kind, 'refused');
     }
     t.is((await a.renew({ term, incarnation: a.incarnation })).kind, 'granted');
   });
@@ -145,7 +145,7 @@ export function leaseContract(
       await untilExpired(a);
       const held = { term, incarnation: a.incarnation };
       t.is((await a.renew(held)).kind, 'refused');
-      t.is((await a.handOver(held, { node: 'b', incarnation: 'b' })).kind, 'refused');
+      t.is((await a.handOver(held, 0n, { node: 'b', incarnation: 'b' })).kind, 'refused');
       t.true((await readRow(a)).storeSaysExpired);
     },
   );
@@ -175,7 +175,7 @@ export function leaseContract(
     const [a, b] = [node('a'), node('b')];
     const { term } = await grantTo('a', a);
     const to = { node: 'b', incarnation: b.incarnation };
-    const answer = await a.handOver({ term, incarnation: a.incarnation }, to);
+    const answer = await a.handOver({ term, incarnation: a.incarnation }, 0n, to);
     t.is(answer.kind, 'handed-over');
     const row = await readRow(b);
     t.is(row.term, term + 1n);
@@ -183,6 +183,102 @@ export function leaseContract(
     t.false(row.released || row.storeSaysExpired);
     t.is((await a.renew({ term, incarnation: a.incarnation })).kind, 'refused');
     t.is((await b.renew({ term: row.term, incarnation: b.incarnation })).kind, 'granted');
+  });
+
+  contract(
+    'A renewal that came first makes a hand-over impossible, which settles one of unknown outcome',
+    async (t, { node }) => {
+      const [a, b] = [node('a'), node('b')];
+      const granted = await grantTo('a', a);
+      const held = { term: granted.term, incarnation: a.incarnation };
+      t.is((await a.renew(held)).kind, 'granted');
+      const to = { node: 'b', incarnation: b.incarnation };
+      t.is((await a.handOver(held, granted.renewSeq, to)).kind, 'refused');
+      t.is((await a.handOver(held, granted.renewSeq + 1n, to)).kind, 'handed-over');
+    },
+  );
+
+  contract(
+    'F44: A holder revives its own expired lease, and nobody else and no released one',
+    async (t, { node }) => {
+      const [a, b] = [node('a'), node('b')];
+      const { term } = await grantTo('a', a, { ttlMs: SHORT_MS });
+      await untilExpired(a);
+      const held = { term, incarnation: a.incarnation };
+      const revive = { evenIfExpired: true };
+      t.is((await b.renew({ term, incarnation: b.incarnation }, revive)).kind, 'refused');
+      t.is((await a.renew(held, { evenIfExpired: false })).kind, 'refused');
+      t.is((await a.renew(held, revive)).kind, 'granted');
+      const revived = await readRow(b);
+      t.is(revived.term, term);
+      t.is(revived.renewSeq, 1n, 'whoever watches sees a change');
+      await a.release(held);
+      t.is((await a.renew(held, revive)).kind, 'refused');
+    },
+  );
+
+  contract('F44: A lease that somebody claimed meanwhile is not revived', async (t, { node }) => {
+    const [a, b] = [node('a'), node('b')];
+    const granted = await grantTo('a', a, { ttlMs: SHORT_MS });
+    await untilExpired(a);
+    t.is((await b.claim(claimOf('b', b, granted, { basis: 'silence' }))).kind, 'granted');
+    const held = { term: granted.term, incarnation: a.incarnation };
+    t.is((await a.renew(held, { evenIfExpired: true })).kind, 'refused');
+  });
+
+  contract(
+    'F88: In a pause only the last holder claims, or whom an operator orders',
+    async (t, { node }) => {
+      const [a, b] = [node('a'), node('b')];
+      const { term } = await grantTo('a', a);
+      const paused = await b.pause(LONG_MS);
+      t.true(paused.kind === 'read' && (paused.row.pausedForMs ?? 0) > LONG_MS / 2);
+      await a.release({ term, incarnation: a.incarnation });
+      const free = await readRow(b);
+      const answer = await b.claim(claimOf('b', b, free));
+      t.true(answer.kind === 'refused' && answer.holdsStill);
+      const again = await a.claim(claimOf('a', a, free));
+      t.is(again.kind, 'granted');
+      await a.release({ term: term + 1n, incarnation: a.incarnation });
+      const ordered = await b.claim(claimOf('b', b, await readRow(b), { ordered: true }));
+      t.is(ordered.kind, 'granted');
+      const over = await b.pause(null);
+      t.true(over.kind === 'read' && over.row.pausedForMs === null);
+    },
+  );
+
+  contract('F88: A pause ends by itself', async (t, { node }) => {
+    const a = node('a');
+    await grantTo('a', a);
+    await a.pause(SHORT_MS);
+    await eventually(async () => ((await readRow(a)).pausedForMs === null ? true : null), {
+      what: 'the pause to end',
+    });
+    t.pass();
+  });
+
+  contract('F52: Past the limit of claims the pair holds still', async (t, { node }) => {
+    const [a, b] = [node('a'), node('b')];
+    const limit = { claims: 3, windowMs: LONG_MS };
+    for (const [name, lease] of [
+      ['a', a],
+      ['b', b],
+      ['a', a],
+    ] as const) {
+      const answer = await lease.claim(claimOf(name, lease, await readRow(lease), { limit }));
+      t.is(answer.kind, 'granted');
+      if (answer.kind !== 'granted') return;
+      await lease.release({ term: answer.row.term, incarnation: lease.incarnation });
+    }
+    const answer = await b.claim(claimOf('b', b, await readRow(b), { limit }));
+    t.true(answer.kind === 'refused' && answer.holdsStill, JSON.stringify(answer.kind));
+    t.is((await a.claim(claimOf('a', a, await readRow(a), { limit }))).kind, 'granted');
+  });
+
+  contract('F53: The store says which one it is', async (t, { node }) => {
+    const [one, other] = [await node('a').identity(), await node('b').identity()];
+    t.is(one.kind, 'identity');
+    t.deepEqual(one, other);
   });
 
   contract('Whoever waits is told that the lease was let go', async (t, { node }) => {
@@ -214,7 +310,9 @@ export function leaseContract(
       await a.renew(held),
       await a.release(held),
       await a.break(held),
-      await a.handOver(held, { node: 'b', incarnation: 'b' }),
+      await a.handOver(held, 0n, { node: 'b', incarnation: 'b' }),
+      await a.pause(1_000),
+      await a.identity(),
       await a.probe(),
     ];
     for (const answer of answers) t.is(answer.kind, 'failed');

@@ -21,7 +21,7 @@ test('Every grant is kept with its evidence, and the fence stands at its term', 
   const [a, b] = [node('a'), node('b')];
   const first = await grantTo('a', a, { evidence: 'the peer said so' });
   const to = { node: 'b', incarnation: b.incarnation };
-  await a.handOver({ term: first.term, incarnation: a.incarnation }, to);
+  await a.handOver({ term: first.term, incarnation: a.incarnation }, 0n, to);
   const client = await opened.connect();
   const history = await client.query('select term, node, basis, evidence from tenure_history');
   t.deepEqual(history.rows, [

@@ -49,6 +49,7 @@ function leaseVersion({ columns }: Change): LeaseVersion {
     released: /^t/.test(columns['released'] ?? ''),
     expiresAtMs: instantMs(columns['expires_at'] ?? ''),
     ttlMs: Number(columns['ttl_ms']),
+    revivals: Number(columns['revivals']),
   };
 }
 

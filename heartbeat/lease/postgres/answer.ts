@@ -18,6 +18,8 @@ const leaseAnswerSchema = z.object({
   expired: z.boolean(),
   ttl_ms: z.number(),
   timeline: z.number(),
+  remaining_ms: z.string().transform(Number),
+  paused_ms: z.string().transform(Number).nullable(),
 });
 
 export interface LeaseAnswer {
@@ -45,6 +47,8 @@ export function parseLeaseAnswer(answer: Rows): LeaseAnswer | Failed {
       storeSaysExpired: expired,
       ttlMs: parsed.data.ttl_ms,
       timeline: parsed.data.timeline,
+      remainingMs: parsed.data.remaining_ms,
+      pausedForMs: parsed.data.paused_ms,
     },
   };
 }
@@ -85,6 +89,15 @@ export function parseYes(answer: Rows): { readonly kind: 'said'; readonly yes: b
   if (answer.kind === 'failed') return answer;
   const parsed = z.object({ yes: z.boolean() }).safeParse(answer.rows[0]);
   return parsed.success ? { kind: 'said', yes: parsed.data.yes } : malformed(parsed.error);
+}
+
+/** Reads the answer of a function that gives one text, or none. */
+export function parseText(
+  answer: Rows,
+): { readonly kind: 'said'; readonly text: string | null } | Failed {
+  if (answer.kind === 'failed') return answer;
+  const parsed = z.object({ text: z.string().nullable() }).safeParse(answer.rows[0]);
+  return parsed.success ? { kind: 'said', text: parsed.data.text } : malformed(parsed.error);
 }
 
 /** The outcomes an operation may have in the store; any other one breaks the contract with it. */

@@ -2,7 +2,7 @@ import type { Claim, Held, Holder } from '../port.ts';
 import type { NodeIdentity } from '../registry.ts';
 import type { Statement } from './lane.ts';
 
-// The functions are those of 0001_lease_and_fence.sql. Terms and sequence numbers go as decimal text.
+// The functions are those of 0001_lease_and_fence.sql and 0003_pause_hand_over_revive.sql. Terms and sequence numbers go as decimal text.
 
 export function read(pair: string): Statement {
   return { name: 'read', text: 'select * from lease_read($1)', values: [pair] };
@@ -11,7 +11,7 @@ export function read(pair: string): Statement {
 export function claim(pair: string, wanted: Claim): Statement {
   return {
     name: 'claim',
-    text: 'select * from lease_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
+    text: 'select * from lease_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
     values: [
       pair,
       wanted.holder.node,
@@ -24,15 +24,18 @@ export function claim(pair: string, wanted: Claim): Statement {
       wanted.ttlMs,
       wanted.evidence,
       wanted.evenIfNotExpired ?? false,
+      wanted.ordered,
+      wanted.limit.claims,
+      wanted.limit.windowMs,
     ],
   };
 }
 
-export function renew(pair: string, held: Held): Statement {
+export function renew(pair: string, held: Held, evenIfExpired: boolean): Statement {
   return {
     name: 'renew',
-    text: 'select * from lease_renew($1, $2, $3)',
-    values: [pair, held.term.toString(), held.incarnation],
+    text: 'select * from lease_renew($1, $2, $3, $4)',
+    values: [pair, held.term.toString(), held.incarnation, evenIfExpired],
   };
 }
 
@@ -44,12 +47,25 @@ export function release(pair: string, held: Held): Statement {
   };
 }
 
-export function handOver(pair: string, held: Held, to: Holder): Statement {
+export function handOver(pair: string, held: Held, renewSeq: bigint, to: Holder): Statement {
+  const { term, incarnation } = held;
   return {
     name: 'hand over',
-    text: 'select * from lease_hand_over($1, $2, $3, $4, $5)',
-    values: [pair, held.term.toString(), held.incarnation, to.node, to.incarnation],
+    text: 'select * from lease_hand_over($1, $2, $3, $4, $5, $6)',
+    values: [pair, term.toString(), incarnation, renewSeq.toString(), to.node, to.incarnation],
   };
+}
+
+export function pause(pair: string, forMs: number | null, by: string): Statement {
+  return {
+    name: 'pause',
+    text: 'select * from lease_pause($1, $2, $3)',
+    values: [pair, forMs, by],
+  };
+}
+
+export function storeIdentity(): Statement {
+  return { name: 'store identity', text: 'select store_identity() as text', values: [] };
 }
 
 export function readNode(pair: string, node: string): Statement {

@@ -4,6 +4,7 @@ import {
   commandKind,
   databaseKind,
   durationKind,
+  durationOrNeverKind,
   type Kind,
   labelsKind,
   listenKind,
@@ -15,6 +16,7 @@ import {
   urlListKind,
   wholeKind,
   wordKind,
+  yesNoKind,
 } from './kinds.ts';
 import type { Secrecy } from './mask.ts';
 
@@ -55,9 +57,12 @@ export const controllerHostKeys = {
   'failover.target': withDefault(durationKind, '2s'),
   'failover.activateWithin': optional(durationKind),
   'failover.killWithin': optional(durationKind),
-  'failover.mode': unavailable('automatic'),
-  'failover.preferred': unavailable(false),
-  'failover.failback': unavailable('never'),
+  'failover.mode': withDefault(wordKind('automatic', 'manual'), 'automatic'),
+  'failover.preferred': withDefault(yesNoKind, false),
+  'failover.failback': withDefault(durationOrNeverKind, 'never'),
+  'failover.limit': withDefault(wholeKind(1, 1_000_000), 30),
+  'failover.window': withDefault(durationKind, '5m'),
+  'failover.holdTimeout': withDefault(durationKind, '400ms'),
   'lease.store': unavailable('postgres'),
   'lease.etcd': unavailable([]),
   'lease.ttl': optional(durationKind),

@@ -31,6 +31,13 @@ const durationSchema = z.string().transform((text, context) => {
 const DURATION = 'a duration above 0 like 250ms, 2s or 10m';
 export const durationKind = textKind(durationSchema, DURATION);
 
+export const durationOrNeverKind: Kind<number | null> = textKind(
+  z.union([z.literal('never').transform(() => null), durationSchema]),
+  `never, or ${DURATION}`,
+);
+
+export const yesNoKind: Kind<boolean> = yamlKind(z.boolean(), 'true or false');
+
 export const nameKind = textKind(
   nameSchema,
   'a name: 1 to 128 letters, digits, dots, dashes, underscores, beginning with a letter or digit',

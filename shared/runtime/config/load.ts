@@ -67,7 +67,15 @@ function controllerHostConfig(values: ControllerHostValues): ControllerHostConfi
         failures: values['controller.health.failures'],
       },
     },
-    failover: { targetMs: values['failover.target'] },
+    failover: {
+      targetMs: values['failover.target'],
+      mode: values['failover.mode'],
+      preferred: values['failover.preferred'],
+      failbackMs: values['failover.failback'],
+      limit: values['failover.limit'],
+      windowMs: values['failover.window'],
+      holdTimeoutMs: values['failover.holdTimeout'],
+    },
     timers: deriveTimers(values['failover.target'], timerOverrides(values)).timers,
     hooks: {
       promoted: values['hooks.promoted'],
@@ -109,6 +117,14 @@ function checkControllerHost({ values, problems }: Resolved<typeof controllerHos
       add(
         'controller.check',
         'is set, but controller.command is not: the built-in controller is checked by itself',
+      );
+    }
+  }
+  if (good('failover.preferred', 'failover.failback')) {
+    if (values['failover.failback'] !== null && !values['failover.preferred']) {
+      add(
+        'failover.failback',
+        'is set, but failover.preferred is not: only a preferred node fails back',
       );
     }
   }

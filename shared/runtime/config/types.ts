@@ -48,7 +48,19 @@ export interface ControllerHostConfig {
     readonly stopTimeoutMs: number;
     readonly health: HealthConfig;
   };
-  readonly failover: { readonly targetMs: number };
+  readonly failover: {
+    readonly targetMs: number;
+    /** Manual: no node takes the role without an operator's order. */
+    readonly mode: 'automatic' | 'manual';
+    readonly preferred: boolean;
+    /** A preferred node asks for the role once it was ready for so long; null: never. */
+    readonly failbackMs: number | null;
+    /** So many claims within `windowMs`, and the pair holds still. */
+    readonly limit: number;
+    readonly windowMs: number;
+    /** How long a controller may take to finish what is under way at a switch-over. */
+    readonly holdTimeoutMs: number;
+  };
   readonly timers: Timers;
   readonly hooks: {
     readonly promoted: readonly string[];

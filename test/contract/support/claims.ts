@@ -23,6 +23,8 @@ export function claimOf(
     observed,
     highestTerm: 0n,
     ttlMs: 60_000,
+    ordered: false,
+    limit: { claims: 1_000, windowMs: 60_000 },
     evidence: 'a test',
     ...details,
   };

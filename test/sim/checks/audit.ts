@@ -116,7 +116,8 @@ export class Audit implements StoreWitness {
     if (after.holder?.incarnation !== before.holder?.incarnation) {
       this.breach('I4', `term ${term} changed hands`);
     }
-    const isRaised = !after.released && before.expiresAt <= clockMs;
+    const isRevived = after.revivals === before.revivals + 1;
+    const isRaised = !after.released && !isRevived && before.expiresAt <= clockMs;
     if (isRaised) this.breach('I4', `term ${term} was renewed after it had expired`);
     if (before.released && !after.released) this.breach('I4', `term ${term} was taken back`);
     if (after.released) this.#world().trace?.('store', `term ${term} is released`);

@@ -9,6 +9,7 @@ export interface Counters {
   answers: number;
   commits: number;
   testimonies: number;
+  consents: number;
   readonly claims: Record<string, number>;
   readonly phases: Record<PhaseName, number>;
   /** By fault and phase of the node that it struck. */
@@ -20,6 +21,8 @@ export const phaseNames = [
   'claiming',
   'promoting',
   'serving',
+  'quiescing',
+  'handing-over',
   'draining',
   'fencing',
   'releasing',
@@ -35,6 +38,7 @@ export function emptyCounters(): Counters {
     answers: 0,
     commits: 0,
     testimonies: 0,
+    consents: 0,
     claims: { released: 0, testified: 0, silence: 0 },
     phases: phases as Record<PhaseName, number>,
     faults: {},
@@ -56,6 +60,7 @@ export function addCounters(to: Counters, from: Counters): void {
     'answers',
     'commits',
     'testimonies',
+    'consents',
   ] as const) {
     to[key] += from[key];
   }

@@ -1,6 +1,8 @@
 import type { Claim, Held } from '@understudy/heartbeat/lease/port';
+import { whyNoConsent } from '@understudy/heartbeat/role/failsafe';
 import { wakeAt } from '@understudy/heartbeat/role/pursue';
 import type {
+  ConsentRefusal,
   RoleEffect,
   RoleEvent,
   RoleOptions,
@@ -20,6 +22,11 @@ import type { Node } from './node.ts';
 const CLAIM_LIMIT_MS = 2_300;
 const RETRY_TAKE_MS = 500;
 const SUSPENSION_LOOK_MS = 1_000;
+
+/** What a peer says to a holder that asks it to stay passive. */
+export type ConsentSaid =
+  | { readonly forMs: number }
+  | { readonly why: ConsentRefusal; readonly highestTerm: Term };
 
 /** One life of a heartbeat: interprets the role machine over the simulated store, peers and controller. */
 export class SimHeartbeat {
@@ -51,7 +58,8 @@ export class SimHeartbeat {
     const link = new StoreLink({ network, server, place: node.place, process: this.process });
     this.#holding = new Lane(link, this.process);
     this.#watching = new Lane(link, this.process);
-    this.options = { self: { node: node.name, incarnation }, ...knobs.role };
+    const peers = world.nodes.filter((each) => each !== node).map(({ url }) => url);
+    this.options = { self: { node: node.name, incarnation }, ...knobs.role, peers };
     this.state = initialRole(this.nowMs());
     this.process.timer(this.nowMs() + knobs.heartbeatStartMs, () => this.#takeNodeId());
   }
@@ -88,6 +96,28 @@ export class SimHeartbeat {
     if (this.#world.rules.testimonyBinds) this.dispatch({ kind: 'testified', term: held.term });
     this.#world.trace?.(this.node.name, `gives its word for term ${held.term}`);
     return true;
+  }
+
+  /** As `PairTalk.consent`: it tries to write itself, then binds itself if it may. */
+  consent(held: Held, forMs: number, reply: (said: ConsentSaid) => void): void {
+    const refuse = (why: ConsentRefusal) => reply({ why, highestTerm: this.state.highestTerm });
+    const before = this.isRunning ? whyNoConsent(this.state, held.term) : 'not-passive';
+    if (before !== null) return refuse(before);
+    this.#watching.call<true>({
+      limitMs: this.options.callTimeoutMs,
+      execute: (server, statement, answer) => server.probe(statement, () => answer(true)),
+      done: (written) => {
+        if (written !== null) return refuse('store-fine');
+        const refusal = whyNoConsent(this.state, held.term);
+        if (refusal !== null) return refuse(refusal);
+        const boundMs = Math.min(forMs, this.options.ttlMs);
+        if (this.#world.rules.promiseBinds) {
+          this.dispatch({ kind: 'consented', term: held.term, until: this.nowMs() + boundMs });
+        }
+        this.#world.counters.consents += 1;
+        reply({ forMs: boundMs });
+      },
+    });
   }
 
   /** The wall clock jumped, or the monotonic clock stood still: the next look at both finds out. */
@@ -188,12 +218,20 @@ export class SimHeartbeat {
       case 'claim':
         return this.#claim(effect.claim);
       case 'renew':
-        return this.#renew(effect.held);
+        return this.#renew(effect.held, effect.evenIfExpired);
       case 'release':
       case 'break':
         return this.#giveBack(effect.held);
       case 'ask-testimony':
         return node.peers.askTestimony(effect.held);
+      case 'ask-consent':
+        return node.peers.askConsent(effect.held, effect.forMs);
+      case 'hand-over':
+      case 'hold-controller':
+      case 'resume-controller':
+      case 'forward-controller':
+      case 'ask-switch-over':
+        throw new Error(`no operator asks for a switch-over, but there is ${effect.kind}`);
       case 'tell-peers-tenure-over':
         this.tenureOver = maxTerm(this.tenureOver ?? 0n, effect.term);
         return node.peers.exchangeNow();
@@ -243,20 +281,20 @@ export class SimHeartbeat {
         if (answer === null) return this.#answered({ kind: 'claim-failed', error: 'no answer' });
         const { row, why } = answer;
         if (answer.outcome === 'granted') this.#answered({ kind: 'claim-granted', sentAt, row });
-        else this.#answered({ kind: 'claim-refused', row, why });
+        else this.#answered({ kind: 'claim-refused', row, why, holdsStill: false });
       },
     });
   }
 
-  #renew(held: Held): void {
+  #renew(held: Held, evenIfExpired: boolean): void {
     const { term } = held;
     const sentAt = this.nowMs();
     this.#holding.call<LeaseAnswer>({
       limitMs: this.options.callTimeoutMs,
-      execute: (server, statement, reply) => server.renew(held, statement, reply),
+      execute: (server, statement, reply) => server.renew(held, evenIfExpired, statement, reply),
       done: (answer) => {
         if (answer === null) {
-          return this.#answered({ kind: 'renew-failed', term, error: 'no answer' });
+          return this.#answered({ kind: 'renew-failed', term, sentAt, error: 'no answer' });
         }
         const { row } = answer;
         if (answer.outcome === 'granted') this.#answered({ kind: 'renew-granted', sentAt, row });

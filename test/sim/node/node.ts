@@ -14,6 +14,8 @@ export class Node {
   readonly name: string;
   readonly place: number;
   readonly host: Host;
+  /** Two nodes may have the same name, never the same address. */
+  readonly url: string;
   readonly peers: SimPeers;
   readonly #world: World;
   heartbeat: SimHeartbeat | null = null;
@@ -29,6 +31,7 @@ export class Node {
     this.#world = world;
     this.name = name;
     this.place = place;
+    this.url = `http://${place}`;
     this.host = host;
     this.peers = new SimPeers(world, this);
   }

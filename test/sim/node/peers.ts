@@ -1,7 +1,7 @@
 import type { Held } from '@understudy/heartbeat/lease/port';
 import type { Term } from '@understudy/shared/kernel/term';
 import type { World } from '../world.ts';
-import type { SimHeartbeat } from './heartbeat.ts';
+import type { ConsentSaid, SimHeartbeat } from './heartbeat.ts';
 import type { Node } from './node.ts';
 
 const EXCHANGE_EVERY_MS = 1_000;
@@ -66,6 +66,27 @@ export class SimPeers {
     }
   }
 
+  askConsent(held: Held, forMs: number): void {
+    const { heartbeat } = this.#node;
+    if (heartbeat === null) return;
+    const sentAt = heartbeat.nowMs();
+    const { term } = held;
+    for (const peer of this.#others()) {
+      this.#ask<ConsentSaid>(
+        heartbeat,
+        peer,
+        (asked, reply) => asked.consent(held, forMs, reply),
+        (said) =>
+          heartbeat.dispatch(
+            'forMs' in said
+              ? { kind: 'consent-given', peer: peer.url, term, sentAt, forMs: said.forMs }
+              : { kind: 'consent-refused', peer: peer.url, term, sentAt, ...said },
+          ),
+        2,
+      );
+    }
+  }
+
   #others(): readonly Node[] {
     return this.#world.nodes.filter((each) => each !== this.#node);
   }
@@ -75,10 +96,11 @@ export class SimPeers {
     peer: Node,
     answer: (asked: SimHeartbeat, reply: (value: T) => void) => void,
     done: (value: T) => void,
+    patience = 1,
   ): void {
     const { network, rules, knobs } = this.#world;
     const [own, its] = [this.#node.place, peer.place];
-    const deadlineMs = heartbeat.nowMs() + Math.max(knobs.timers.callTimeoutMs, 100);
+    const deadlineMs = heartbeat.nowMs() + patience * Math.max(knobs.timers.callTimeoutMs, 100);
     const refused = () => {
       if (rules.refusalIsNoProof) return;
       // What a mutant makes of a refused connection.

@@ -112,6 +112,14 @@ function roleOptions(timers: Timers, standby: 'warm' | 'cold'): Omit<RoleOptions
     serveWithinMs: Math.max(5_000, 4 * timers.activateWithinMs),
     drainMs: 5_000,
     standby,
+    peers: [],
+    mode: 'automatic',
+    failbackMs: null,
+    canHold: true,
+    holdMs: 400,
+    serveHandedOverWithinMs: 4 * timers.activateWithinMs,
+    forwardMs: 5_000,
+    limit: { claims: 1_000_000, windowMs: 300_000 },
   };
 }
 

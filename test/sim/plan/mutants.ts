@@ -93,6 +93,13 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
+    name: 'promise ignored',
+    breaks: 'whoever promised to stay passive claims nothing by silence before its time is over',
+    rules: { ...soundRules, promiseBinds: false },
+    shape: faults('store-unreachable', 'store-freeze', 'store-disk-stall', 'cut-store'),
+    within: 20_000,
+  },
+  {
     name: 'claim on a refused connection',
     breaks: 'a refused connection proves nothing',
     rules: { ...soundRules, refusalIsNoProof: false },

@@ -22,6 +22,8 @@ export interface Rules {
   readonly isTied: boolean;
   /** Whoever gives its word is bound by it. */
   readonly testimonyBinds: boolean;
+  /** Whoever promised to stay passive does. */
+  readonly promiseBinds: boolean;
   /** A refused connection proves nothing. */
   readonly refusalIsNoProof: boolean;
   /** Each life of a heartbeat has an id of its own. */
@@ -35,6 +37,7 @@ export const soundRules: Rules = {
   startEndsPredecessor: true,
   isTied: true,
   testimonyBinds: true,
+  promiseBinds: true,
   refusalIsNoProof: true,
   hasIncarnations: true,
 };

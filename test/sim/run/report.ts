@@ -5,13 +5,14 @@ import type { Found } from './batch.ts';
 
 /** What was played, how fast, and how often each fault met each phase. */
 export function describeCounters(counters: Counters, seconds: number, workers: number): string {
-  const { histories, simulatedMs, grants, claims, testimonies, answers, commits } = counters;
+  const { histories, simulatedMs, grants, claims, testimonies, consents, answers, commits } =
+    counters;
   const rate = Math.round(histories / seconds);
   const each = (simulatedMs / 1_000 / histories).toFixed(1);
   const bases = Object.entries(claims).map(([basis, count]) => `${count} ${basis}`);
   return [
     `${histories} histories of ${each} s in ${seconds.toFixed(1)} s: ${rate} a second on ${workers} workers`,
-    `${grants} grants; claims: ${bases.join(', ')}; ${testimonies} testimonies; ` +
+    `${grants} grants; claims: ${bases.join(', ')}; ${testimonies} testimonies; ${consents} consents; ` +
       `${commits} commits, ${answers} answers`,
     '',
     'how often each fault met each phase of the node that it struck (of the leader, for the store):',

@@ -109,10 +109,21 @@ export class StoreServer {
     reply(readLease(this.#tables, this.#moment(this.clockMs)));
   }
 
-  renew(held: Held, statement: Statement, reply: (answer: LeaseAnswer) => void): void {
+  renew(
+    held: Held,
+    evenIfExpired: boolean,
+    statement: Statement,
+    reply: (answer: LeaseAnswer) => void,
+  ): void {
     this.#write(statement, (clockMs) => {
-      reply(this.#change(renewLease(this.#tables, held, this.#moment(clockMs)), clockMs));
+      const change = renewLease(this.#tables, held, this.#moment(clockMs), evenIfExpired);
+      reply(this.#change(change, clockMs));
     });
+  }
+
+  /** Writes a sign of life. */
+  probe(statement: Statement, reply: () => void): void {
+    this.#write(statement, () => reply());
   }
 
   release(held: Held, statement: Statement, reply: (answer: LeaseAnswer) => void): void {

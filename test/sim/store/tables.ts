@@ -13,6 +13,8 @@ export interface Lease {
   readonly released: boolean;
   readonly ttlMs: number;
   readonly timeline: number;
+  /** How often its holder revived it in this term. */
+  readonly revivals: number;
 }
 
 /** What is committed; a value, so that a replica may have an old one. */
@@ -73,6 +75,7 @@ export function preparedTables(): Tables {
       released: true,
       ttlMs: 1,
       timeline: 1,
+      revivals: 0,
     },
     fenceTerm: 0n,
     historyTerm: 0n,
@@ -127,7 +130,7 @@ function grant(tables: Tables, { to, highestTerm, ttlMs }: Grant, moment: Moment
   return {
     ...tables,
     lease: {
-      ...{ term, holder: to, renewSeq: 0n, released: false, ttlMs, timeline },
+      ...{ term, holder: to, renewSeq: 0n, released: false, ttlMs, timeline, revivals: 0 },
       expiresAt: clockMs + ttlMs,
     },
     fenceTerm: term,
@@ -135,17 +138,39 @@ function grant(tables: Tables, { to, highestTerm, ttlMs }: Grant, moment: Moment
   };
 }
 
-export function renewLease(tables: Tables, held: Held, moment: Moment): Change {
+export function renewLease(
+  tables: Tables,
+  held: Held,
+  moment: Moment,
+  evenIfExpired = false,
+): Change {
   const { lease } = tables;
-  const isLate = lease.expiresAt <= moment.clockMs && moment.rules.lateRenewalIsRefused;
+  const isExpired = lease.expiresAt <= moment.clockMs && !evenIfExpired;
+  const isLate = isExpired && moment.rules.lateRenewalIsRefused;
   if (!isHeldBy(lease, held) || lease.released || isLate) return refused(tables, '', moment);
   const renewed = {
     ...lease,
     renewSeq: lease.renewSeq + 1n,
     expiresAt: moment.clockMs + lease.ttlMs,
     timeline: moment.timeline,
+    revivals: lease.revivals + Number(evenIfExpired && lease.expiresAt <= moment.clockMs),
   };
   return granted({ ...tables, lease: renewed }, moment);
+}
+
+/** As `lease_hand_over` in `0003_pause_hand_over_revive.sql`. */
+export function handOverLease(
+  tables: Tables,
+  { held, renewSeq, to }: { held: Held; renewSeq: bigint; to: Holder },
+  moment: Moment,
+): Change {
+  const { lease } = tables;
+  const isOver = lease.released || lease.expiresAt <= moment.clockMs;
+  if (!isHeldBy(lease, held) || lease.renewSeq !== renewSeq || isOver) {
+    return refused(tables, '', moment);
+  }
+  const { ttlMs } = lease;
+  return granted(grant(tables, { to, highestTerm: 0n, ttlMs }, moment), moment);
 }
 
 export function releaseLease(tables: Tables, held: Held, moment: Moment): Change {
@@ -189,6 +214,8 @@ function answer(tables: Tables, outcome: Outcome, why: string, moment: Moment): 
       storeSaysExpired: lease.expiresAt < clockMs,
       ttlMs: lease.ttlMs,
       timeline,
+      remainingMs: lease.expiresAt - clockMs,
+      pausedForMs: null,
     },
   };
 }

@@ -64,6 +64,10 @@ async function answeringPeer(
       self: () => stateOf('b', { incarnation }),
       onHeard: () => undefined,
       testify,
+      consent: async () => ({ forMs: 500 }),
+      prepare: () => null,
+      switchOver: async () => ({ kind: 'refused', why: 'no-active', reason: 'a test' }),
+      controllerUrl: 'http://b:1',
       log: silentLog,
     }),
   );
@@ -91,6 +95,7 @@ function asking(url: string, withToken = token, more: Partial<PeersOptions> = {}
     self: () => stateOf('a'),
     mayLeaveItToPeer: () => false,
     onHeard: () => undefined,
+    onConsent: () => undefined,
     onTestimony: (node, term) => took([node, term]),
     clock: systemClock,
     log: silentLog,
@@ -101,7 +106,7 @@ function asking(url: string, withToken = token, more: Partial<PeersOptions> = {}
 
 /** Waits until the peer's view has no longer the error that it starts with. */
 async function exchanged(peers: Peers): Promise<string | null> {
-  peers.exchangeNow();
+  await peers.exchangeNow();
   for (;;) {
     const error = peers.views()[0]?.error ?? null;
     if (error !== 'not asked yet') return error;

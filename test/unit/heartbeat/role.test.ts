@@ -15,6 +15,8 @@ const free: LeaseRow = {
   storeSaysExpired: false,
   ttlMs: 1_000,
   timeline: 1,
+  remainingMs: 1_000,
+  pausedForMs: null,
 };
 const heldByB: LeaseRow = { ...free, released: false };
 const ours: LeaseRow = { ...heldByB, term: 5n, holder: options.self };
@@ -80,12 +82,14 @@ test('A renewal extends trust from when it was sent, and tells the controller', 
   const machine = serving().feed(310, { kind: 'tick' });
   t.deepEqual(machine.asked, ['renew']);
   machine.feed(350, { kind: 'renew-granted', sentAt: 310, row: ours });
-  t.deepEqual(machine.effects, [{ kind: 'extend-tenure', term: 5n, trustedUntil: 1_210 }]);
+  t.deepEqual(machine.effects, [
+    { kind: 'extend-tenure', term: 5n, trustedUntil: 1_210, failsafe: false },
+  ]);
 });
 
 test('F24: a renewal without an answer keeps the old deadline and is tried again', (t) => {
   const machine = serving().feed(310, { kind: 'tick' });
-  machine.feed(410, { kind: 'renew-failed', term: 5n, error: 'no answer' });
+  machine.feed(410, { kind: 'renew-failed', term: 5n, sentAt: 350, error: 'no answer' });
   t.true(isServing(machine.state, 909));
   t.deepEqual(machine.feed(450, { kind: 'tick' }).asked, ['renew']);
 });
@@ -244,7 +248,12 @@ test('F65: testimony that the store did not accept is not used again', (t) => {
     .feed(10, { kind: 'lease-read', row: heldByB })
     .feed(20, { kind: 'testimony', node: 'b', term: 4n });
   t.deepEqual(machine.asked, ['claim']);
-  machine.feed(30, { kind: 'claim-refused', row: heldByB, why: 'another timeline' });
+  machine.feed(30, {
+    kind: 'claim-refused',
+    row: heldByB,
+    why: 'another timeline',
+    holdsStill: false,
+  });
   t.false(machine.feed(150, { kind: 'tick' }).asked.includes('claim'));
   t.true(machine.feed(1_200, { kind: 'tick' }).asked.includes('claim'), 'silence still counts');
 });
@@ -341,7 +350,9 @@ test('No walk of possible events breaks an invariant, and every phase is met', (
     'claiming',
     'draining',
     'fencing',
+    'handing-over',
     'promoting',
+    'quiescing',
     'releasing',
     'serving',
     'stopped',

@@ -11,6 +11,8 @@ const row: LeaseRow = {
   storeSaysExpired: false,
   ttlMs: 1_000,
   timeline: 1,
+  remainingMs: 1_000,
+  pausedForMs: null,
 };
 
 test('Silence is counted from the receipt of the last change, not of the last reading', (t) => {

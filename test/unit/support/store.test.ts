@@ -32,6 +32,7 @@ const version = (over: Partial<LeaseVersion>): LeaseVersion => ({
   released: false,
   expiresAtMs: 1_000,
   ttlMs: 1_000,
+  revivals: 0,
   ...over,
 });
 

@@ -23,6 +23,19 @@ const stories: { readonly [Kind in Story['kind']]: Extract<Story, { kind: Kind }
   'store-away': { kind: 'store-away', error: 'connection refused' },
   'store-back': { kind: 'store-back', afterMs: 812.3 },
   suspended: { kind: 'suspended' },
+  'failsafe-begun': { kind: 'failsafe-begun', term: 7n, peers: ['http://b'] },
+  'failsafe-ended': { kind: 'failsafe-ended', term: 7n, afterMs: 60_000.2 },
+  'consent-refused': { kind: 'consent-refused', peer: 'http://b', why: 'store-fine' },
+  consented: { kind: 'consented', term: 7n, forMs: 1_188 },
+  'switching-over': { kind: 'switching-over', term: 7n, to: 'b' },
+  'switch-over-called-off': { kind: 'switch-over-called-off', reason: 'a request takes long' },
+  'handed-over': { kind: 'handed-over', term: 7n, to: 'b', newTerm: 8n, afterMs: 20.4 },
+  'taken-over': { kind: 'taken-over', term: 8n },
+  'holds-still': { kind: 'holds-still', why: 'the pair is paused' },
+  paused: { kind: 'paused', forMs: 60_000 },
+  'pause-over': { kind: 'pause-over' },
+  disagreement: { kind: 'disagreement', reason: 'b uses another database' },
+  'asks-for-role': { kind: 'asks-for-role', readyForMs: 600_000 },
 };
 
 test('every story becomes an event with a sentence, and its term where it has one', (t) => {

@@ -16,6 +16,8 @@ const heldByB: LeaseRow = {
   storeSaysExpired: false,
   ttlMs: 1_000,
   timeline: 1,
+  remainingMs: 1_000,
+  pausedForMs: null,
 };
 
 /** A heartbeat that sees and doubts. */
@@ -97,7 +99,7 @@ test('while the store does not answer, nothing is said of the holder', (t) => {
 test('a renewal that fails is a doubt, and the trust that is left is told', (t) => {
   const doubter = serving();
   doubter.feed(300, { kind: 'tick' });
-  const failed = { kind: 'renew-failed', term: 5n, error: 'no answer' } as const;
+  const failed = { kind: 'renew-failed', term: 5n, sentAt: 300, error: 'no answer' } as const;
   const [begun] = doubter.feed(400, failed);
   t.is(begun?.kind, 'renewal-doubted');
   t.is(begun?.facts['trustLeftMs'], 1_000 - options.marginMs - 400);

@@ -99,6 +99,7 @@ test('the word of the old active counts also when it comes a moment later', asyn
   const row = {
     ...{ term: 4n, holder: { node: 'b', incarnation: 'other' }, renewSeq: 1n, released: false },
     ...{ storeSaysExpired: false, ttlMs: 1_000, timeline: 1 },
+    ...{ remainingMs: 600, pausedForMs: null },
   };
   const state = { ...initialRole(now), watch: { row, changedAt: now - 400, readAt: now } };
   events.onStep({ kind: 'tick' }, state);

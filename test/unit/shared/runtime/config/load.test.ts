@@ -197,13 +197,25 @@ const refused = test.macro({
   },
   title: (_, text: string) => `what this version does not do is refused: ${text}`,
 });
-test(
-  refused,
-  'failover: { mode: manual }',
-  /failover.mode holds "manual": not available in this version/,
-);
-test(refused, 'failover: { preferred: true }', /failover.preferred holds true: not available/);
-test(refused, 'failover: { failback: 5m }', /failover.failback holds "5m": not available/);
+
+test('H7, S2: mode, preference and its time are read, and a time without preference is refused', (t) => {
+  const text = `${GOOD}\nfailover: { mode: manual, preferred: true, failback: 5m, limit: 7, window: 1m }\n`;
+  t.like(load({ text }).failover, {
+    mode: 'manual',
+    preferred: true,
+    failbackMs: 300_000,
+    limit: 7,
+    windowMs: 60_000,
+  });
+  const alone = errorOf(() => load({ text: `${GOOD}\nfailover: { failback: 5m }\n` })).message;
+  t.regex(alone, /failover.failback is set, but failover.preferred is not/);
+  const bad = errorOf(() =>
+    load({ text: `${GOOD}\nfailover: { failback: soon, preferred: 3 }\n` }),
+  );
+  t.regex(bad.message, /failover.failback holds "soon"; expected never, or a duration/);
+  t.regex(bad.message, /failover.preferred holds 3; expected true or false/);
+});
+
 test(refused, 'lease: { store: etcd }', /lease.store holds "etcd": not available/);
 test(refused, 'lease: { etcd: ["http://e:2379"] }', /lease.etcd holds .*: not available/);
 test(refused, 'checks: [{ tcp: "x:1" }]', /checks holds .*: not available/);

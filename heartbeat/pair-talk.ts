@@ -1,0 +1,123 @@
+import { formatTerm, type Term } from '@understudy/shared/kernel/term';
+import {
+  PEER_PROTOCOL,
+  type PeerState,
+  type PeerStateWire,
+} from '@understudy/shared/protocol/peer';
+import type { Clock } from '@understudy/shared/runtime/clock';
+import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
+import { version } from '@understudy/shared/runtime/version';
+import type { RoleDriver, TenureOver } from './driver.ts';
+import type { LastService } from './events/interruption.ts';
+import { lastServedWire } from './events/peers.ts';
+import type { StatusView } from './http/status.ts';
+import type { LeaseStore } from './lease/port.ts';
+import type { Peers } from './peer/client.ts';
+import type { ConsentAnswer } from './peer/routes.ts';
+import { whyNoConsent } from './role/failsafe.ts';
+import type { ConsentRefusal } from './role/state.ts';
+import { isServing } from './role/view.ts';
+
+export interface PairTalkOptions {
+  readonly config: ControllerHostConfig;
+  readonly incarnation: string;
+  readonly driver: Pick<RoleDriver, 'state' | 'dispatch' | 'consent'>;
+  readonly peers: Pick<Peers, 'views' | 'exchangeNow'>;
+  readonly lease: Pick<LeaseStore, 'identity' | 'probe'>;
+  readonly tenureOver: TenureOver;
+  readonly status: () => StatusView;
+  readonly lastService: () => LastService | null;
+  readonly clock: Clock;
+}
+
+/** What this node tells its peers of itself, what it learns from them, and what it promises them. */
+export class PairTalk {
+  readonly #options: PairTalkOptions;
+  /** Which database this node uses; null when that is not known. */
+  #storeId: string | null = null;
+
+  constructor(options: PairTalkOptions) {
+    this.#options = options;
+  }
+
+  /** How this node is, for its peers. */
+  self(): PeerStateWire {
+    const { config, incarnation, clock, driver, tenureOver } = this.#options;
+    const status = this.#options.status();
+    const { state } = driver;
+    const isUp = state.phase.name !== 'serving' || isServing(state, clock.monotonicMs());
+    return {
+      pair: config.pair,
+      node: config.node,
+      incarnation,
+      url: config.heartbeat.url,
+      controllerUrl: config.controller.url,
+      version,
+      role: status.role,
+      phase: isUp ? status.phase : 'trust-ran-out',
+      term: status.term,
+      highestTerm: formatTerm(state.highestTerm),
+      ready: status.ready,
+      notReady: [...status.notReady],
+      ttlMs: config.timers.ttlMs,
+      tenureOver: tenureOver.term === null ? null : formatTerm(tenureOver.term),
+      lastServed: lastServedWire(this.#options.lastService(), clock.monotonicMs()),
+      protocol: PEER_PROTOCOL,
+      storeId: this.#storeId,
+    };
+  }
+
+  /**
+   * To be awaited before anything is claimed: a peer that answers may tell that it uses another database,
+   * where another lease could be granted beside ours.
+   */
+  async meet(): Promise<void> {
+    const identity = await this.#options.lease.identity();
+    if (identity.kind === 'identity') this.#storeId = identity.id;
+    await this.#options.peers.exchangeNow();
+    this.#compareStores();
+  }
+
+  /** Takes in what a peer says of itself. */
+  heard(peer: PeerState): void {
+    const { driver } = this.#options;
+    this.#compareStores();
+    if (peer.highestTerm > driver.state.highestTerm) {
+      driver.dispatch({ kind: 'heard-term', term: peer.highestTerm });
+    }
+    const { row } = driver.state.watch;
+    const isOver = peer.tenureOver !== null && row !== null && row.term <= peer.tenureOver;
+    if (isOver && row.holder?.node === peer.node && !row.released) {
+      driver.dispatch({ kind: 'peer-hint' });
+    }
+  }
+
+  /**
+   * A holder that can't reach the store asks us to stay passive. First we try to write ourselves: if that
+   * works, the holder has lost the store, and not the pair.
+   */
+  async consent(term: Term, forMs: number): Promise<ConsentAnswer> {
+    const { driver, lease, config } = this.#options;
+    const refuse = (why: ConsentRefusal) => ({ why, highestTerm: driver.state.highestTerm });
+    const before = whyNoConsent(driver.state, term);
+    if (before !== null) return refuse(before);
+    const probe = await lease.probe();
+    if (probe.kind !== 'failed') return refuse('store-fine');
+    const boundMs = Math.min(forMs, config.timers.ttlMs);
+    const refusal = driver.consent(term, boundMs);
+    return refusal === null ? { forMs: boundMs } : refuse(refusal);
+  }
+
+  #compareStores(): void {
+    const { peers, driver } = this.#options;
+    const own = this.#storeId;
+    const states = peers.views().flatMap(({ state }) => (state === null ? [] : [state]));
+    const other = states.find(({ storeId }) => storeId !== null && storeId !== own);
+    const reason =
+      other === undefined || own === null
+        ? null
+        : `${other.node} uses another database (${other.storeId}, this node ${own})`;
+    if (reason === driver.state.disagreement) return;
+    driver.dispatch({ kind: 'disagreement', reason });
+  }
+}
