@@ -105,6 +105,16 @@ export function refuseAttempt(run: RunRecord, reason: string, moment: Moment): R
   return again(run, end, moment, REFUSED_DELAY_MS);
 }
 
+/**
+ * How long a queued run still waits. `notBefore` may come from the clock of another host: whatever that
+ * showed, nobody waits longer than the pause that was meant.
+ */
+export function waitMs(run: RunRecord, now: number): number {
+  if (run.notBefore === null) return 0;
+  const longest = Math.max(REFUSED_DELAY_MS, pauseMs(run));
+  return Math.max(0, Math.min(longest, run.notBefore - now));
+}
+
 /** Somebody asks to cancel it: at once while it is queued, else when its agent has confirmed. */
 export function cancelRun(run: RunRecord, reason: string, { now, term }: Moment): RunRecord {
   if (isOver(run.state) || run.cancelReason !== null) return run;

@@ -1,5 +1,6 @@
 import { RunQueue, waitingOf } from '../dispatch/queue.ts';
 import { isOver, openAttempt, type RunRecord } from '../dispatch/run.ts';
+import { waitMs } from '../dispatch/transitions.ts';
 import type { Batch, Changes } from '../store/changes.ts';
 import type { OpenWork } from '../store/load.ts';
 import type { EventRecord, JobRecord, NewEvent } from '../store/records.ts';
@@ -17,7 +18,6 @@ interface RunEntry {
 
 /** So many finished runs are kept in memory for those who just waited for them. */
 const ENDED_KEPT = 1_000;
-const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /**
  * The queue and all open runs, in memory. Of each run it holds what was decided and what is committed:
@@ -226,17 +226,20 @@ export class WorkState {
   /** Into the queue, once the pause before its next attempt is over. */
   #enqueue(run: RunRecord): void {
     if (run.state !== 'queued') return;
-    const waitMs = run.notBefore === null ? 0 : run.notBefore - momentOf(this.#context).now;
-    if (waitMs > 0) {
-      setTimeout(
-        () => {
-          const present = this.open(run.id);
-          if (present !== null) this.#enqueue(present);
-        },
-        Math.min(waitMs, MAX_TIMEOUT_MS),
-      ).unref();
+    const pauseMs = waitMs(run, momentOf(this.#context).now);
+    if (pauseMs === 0) {
+      this.#toQueue(run);
       return;
     }
+    setTimeout(() => {
+      const present = this.open(run.id);
+      if (present?.state === 'queued' && present.notBefore === run.notBefore) {
+        this.#toQueue(present);
+      }
+    }, pauseMs).unref();
+  }
+
+  #toQueue(run: RunRecord): void {
     this.queue.add(waitingOf(run));
     this.onQueued();
   }

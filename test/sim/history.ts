@@ -11,6 +11,7 @@ import { drawKnobs, type Knobs } from './plan/knobs.ts';
 import { type Rules, soundRules } from './plan/rules.ts';
 import { STORE } from './store/link.ts';
 import { StoreServer } from './store/server.ts';
+import { SimAgent } from './work/agent.ts';
 import type { World } from './world.ts';
 
 export interface HistoryOptions {
@@ -42,6 +43,7 @@ export function playHistory(seed: number, options: HistoryOptions = {}): History
     for (const node of world.nodes) {
       engine.after(dice.between(0, 300), () => node.startHeartbeat());
     }
+    for (const agent of world.agents) agent.start();
     users(world);
     faults.begin();
     engine.runUntil(knobs.troubledMs, () => audit.violation !== null);
@@ -60,9 +62,15 @@ function makeWorld(
   { rules = soundRules, counters = emptyCounters(), onLine }: HistoryOptions,
 ): { world: World; faults: Faults } {
   const engine = new Engine();
-  const network = new Network(engine, dice, knobs.network, knobs.nodes.length + 1);
+  const network = new Network(
+    engine,
+    dice,
+    knobs.network,
+    knobs.nodes.length + 1 + knobs.work.agents,
+  );
   const audit = new Audit(() => world);
   const nodes: Node[] = [];
+  const agents: SimAgent[] = [];
   const ids = { next: 0 };
   const server = new StoreServer({
     engine,
@@ -75,7 +83,7 @@ function makeWorld(
   });
   server.noticesGone = () => dice.chance(0.7);
   const world: World = {
-    ...{ engine, dice, knobs, rules, network, server, audit, counters, nodes },
+    ...{ engine, dice, knobs, rules, network, server, audit, counters, nodes, agents },
     scheduling: {
       lagMs: () => (dice.chance(0.1) ? knobs.lagMs * dice.next() : 0),
       timersFirst: () => dice.chance(0.7),
@@ -85,12 +93,19 @@ function makeWorld(
       ids.next += 1;
       return `${prefix}${ids.next}`;
     },
+    users: { areDone: false },
     onPhase: (node) => faults.ambush(node),
   };
   for (const [index, name] of knobs.nodes.entries()) {
     const clocks = knobs.hosts[index];
     if (clocks === undefined) throw new Error('no clocks for a host');
     nodes.push(new Node(world, name, index + 1, new Host(name, engine, clocks)));
+  }
+  for (let index = 0; index < knobs.work.agents; index++) {
+    const name = `w${index + 1}`;
+    const clocks = { rate: 1, monotonicMs: 1_000, wallMs: knobs.store.clockMs };
+    const place = knobs.nodes.length + 1 + index;
+    agents.push(new SimAgent(world, name, place, new Host(name, engine, clocks)));
   }
   const faults = new Faults(world);
   return { world, faults };
@@ -109,6 +124,7 @@ function hint({ network, nodes }: World): void {
 function users(world: World): void {
   const { engine, knobs, nodes } = world;
   const again = () => {
+    if (world.users.areDone) return;
     for (const node of nodes) {
       for (const controller of node.controllers) if (controller.isServing) controller.request();
     }
@@ -129,9 +145,29 @@ function recover(world: World, faults: Faults): number | null {
     () => audit.violation !== null || audit.lastAnswerAt > healedAt,
   );
   if (audit.violation !== null) return null;
-  if (audit.lastAnswerAt > healedAt) return audit.lastAnswerAt - healedAt;
-  audit.breach('I10', `nobody commits ${Math.round(boundMs)} ms after the end of all faults`);
-  return null;
+  if (audit.lastAnswerAt <= healedAt) {
+    audit.breach('I10', `nobody commits ${Math.round(boundMs)} ms after the end of all faults`);
+    return null;
+  }
+  const recoveredAfterMs = audit.lastAnswerAt - healedAt;
+  if (world.agents.length > 0) settle(world);
+  return recoveredAfterMs;
+}
+
+/** Demands that every agent follows the active, and that every run that users were told of ends. */
+function settle(world: World): void {
+  const { engine, audit, knobs, users } = world;
+  users.areDone = true;
+  const { lostAfterMs, longestRunMs } = knobs.work;
+  const until = engine.now + 2 * lostAfterMs + 4 * longestRunMs + 20_000;
+  while (engine.now < until && audit.violation === null) {
+    engine.runUntil(engine.now + 1_000, () => audit.violation !== null);
+    if (audit.work.astray() === null && audit.work.unfinished() === null) return;
+  }
+  const astray = audit.work.astray();
+  if (astray !== null) audit.breach('I8', `after all was healed ${astray}`);
+  const unfinished = audit.work.unfinished();
+  if (unfinished !== null) audit.breach('I6', `after all was healed ${unfinished}`);
 }
 
 /** The longest time from the end of all faults until a user's request is committed. */

@@ -8,6 +8,7 @@ import type { Node } from './node/node.ts';
 import type { Knobs } from './plan/knobs.ts';
 import type { Rules } from './plan/rules.ts';
 import type { StoreServer } from './store/server.ts';
+import type { SimAgent } from './work/agent.ts';
 
 /** What every part of one history shares. */
 export interface World {
@@ -21,8 +22,11 @@ export interface World {
   readonly audit: Audit;
   readonly counters: Counters;
   readonly nodes: readonly Node[];
+  readonly agents: readonly SimAgent[];
   /** Writes a line of the story; null when nobody reads it. */
   readonly trace: ((who: string, what: string) => void) | null;
+  /** Whether users ask for nothing more. */
+  readonly users: { areDone: boolean };
   /** A node has changed its phase. */
   readonly onPhase: (node: Node) => void;
   /** A number that was not given before in this history, as text. */

@@ -5,6 +5,7 @@ import type { Writes } from '../store/repository.ts';
 import type { StoreWitness } from '../store/server.ts';
 import type { Lease, Tables } from '../store/tables.ts';
 import type { World } from '../world.ts';
+import { WorkAudit } from './work-audit.ts';
 
 export interface Violation {
   readonly rule: string;
@@ -24,8 +25,11 @@ export class Audit implements StoreWitness {
   /** When, under which term, something was last committed that users asked for. */
   lastAnswerAt = Number.NEGATIVE_INFINITY;
 
+  readonly work: WorkAudit;
+
   constructor(world: () => World) {
     this.#world = world;
+    this.work = new WorkAudit(world, (rule, text) => this.breach(rule, text));
   }
 
   get highestGranted(): Term {
@@ -47,8 +51,9 @@ export class Audit implements StoreWitness {
   }
 
   /** I1: nothing is committed under a term after a later one was granted. */
-  committed(term: Term, _writes: Writes): void {
+  committed(term: Term, writes: Writes): void {
     const { counters } = this.#world();
+    this.work.committed(writes);
     counters.commits += 1;
     if (term >= this.#highestHere) return;
     const granted = formatTerm(this.#highestHere);
@@ -58,16 +63,18 @@ export class Audit implements StoreWitness {
   /** What a fail-over of the store lost, never was: not the grants, and not what was answered under them. */
   failedOver({ historyTerm }: Tables): void {
     this.#highestHere = historyTerm;
+    this.work.failedOver();
     if (this.#highestAnswered > historyTerm) this.#highestAnswered = historyTerm;
   }
 
   /** I2: a success answer under a term, after one under a later term. */
-  answered(controller: SimController, _run: RunRecord): void {
+  answered(controller: SimController, run: RunRecord): void {
     const { counters, engine } = this.#world();
     const { term, node } = controller;
     if (term === null) return;
     counters.answers += 1;
     this.lastAnswerAt = engine.now;
+    this.work.acknowledged(run);
     if (term < this.#highestAnswered) {
       this.breach('I2', `${node.name} answered under term ${term} after ${this.#highestAnswered}`);
     }

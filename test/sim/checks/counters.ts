@@ -1,5 +1,5 @@
 import type { PhaseName } from '@understudy/heartbeat/role/state';
-import type { FaultKind } from '../plan/fault-kinds.ts';
+import type { AgentFault, FaultKind } from '../plan/fault-kinds.ts';
 
 /** What happened in histories: to show that each fault met each phase. */
 export interface Counters {
@@ -10,10 +10,14 @@ export interface Counters {
   commits: number;
   testimonies: number;
   consents: number;
+  starts: number;
+  agentsGaveUp: number;
   readonly claims: Record<string, number>;
   readonly phases: Record<PhaseName, number>;
   /** By fault and phase of the node that it struck. */
   readonly faults: Partial<Record<FaultKind, Partial<Record<PhaseName, number>>>>;
+  /** By fault and phase of the agent that it struck. */
+  readonly agentFaults: Partial<Record<AgentFault, Record<string, number>>>;
 }
 
 export const phaseNames = [
@@ -39,9 +43,12 @@ export function emptyCounters(): Counters {
     commits: 0,
     testimonies: 0,
     consents: 0,
+    starts: 0,
+    agentsGaveUp: 0,
     claims: { released: 0, testified: 0, silence: 0 },
     phases: phases as Record<PhaseName, number>,
     faults: {},
+    agentFaults: {},
   };
 }
 
@@ -61,11 +68,18 @@ export function addCounters(to: Counters, from: Counters): void {
     'commits',
     'testimonies',
     'consents',
+    'starts',
+    'agentsGaveUp',
   ] as const) {
     to[key] += from[key];
   }
   addEach(to.claims, from.claims);
   addEach(to.phases, from.phases);
+  for (const [kind, row] of Object.entries(from.agentFaults)) {
+    const known = to.agentFaults[kind as AgentFault] ?? {};
+    to.agentFaults[kind as AgentFault] = known;
+    addEach(known, row);
+  }
   for (const [kind, row] of Object.entries(from.faults)) {
     const known = to.faults[kind as FaultKind] ?? {};
     to.faults[kind as FaultKind] = known;

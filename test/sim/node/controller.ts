@@ -5,6 +5,7 @@ import type { Term } from '@understudy/shared/kernel/term';
 import { msToNs } from '@understudy/shared/runtime/clock';
 import { Process } from '../kernel/process.ts';
 import { StoreLink } from '../store/link.ts';
+import { WorkPlane } from '../work/plane.ts';
 import type { World } from '../world.ts';
 import { SimCommitter } from './committer.ts';
 import type { SimHeartbeat } from './heartbeat.ts';
@@ -13,6 +14,9 @@ import { userRun } from './user-run.ts';
 
 const WARM_RETRY_MS = 500;
 const WARM_LIMIT_MS = 2_000;
+
+/** So many runs are open at a time; more would only wait. */
+const MAX_OPEN = 6;
 
 type Phase = 'loading' | 'unready' | 'ready' | 'activating' | 'serving' | 'leaving';
 
@@ -28,6 +32,7 @@ export class SimController {
   #phase: Phase = 'loading';
   #guard: TenureGuard | null = null;
   #committer: SimCommitter | null = null;
+  #work: WorkPlane | null = null;
   #waiting: (() => void)[] = [];
   #hasSlept = false;
   #isHung = false;
@@ -49,6 +54,10 @@ export class SimController {
     return this.#guard?.term ?? null;
   }
 
+  get work(): WorkPlane | null {
+    return this.#work;
+  }
+
   get isServing(): boolean {
     return this.#phase === 'serving';
   }
@@ -66,6 +75,22 @@ export class SimController {
     const { knobs } = this.#world;
     const decidedAt = this.#nowMs() - knobs.actLagMs;
     return !this.#hasSlept && msToNs(decidedAt) < guard.trustedUntilNs;
+  }
+
+  /** Whether it may be acted for the term now. */
+  mayAct(): boolean {
+    return !this.#world.rules.controllerHasDeadline || this.#guard?.mayAct() === true;
+  }
+
+  /** Goes on when it may be acted for the term, after the next renewal if need be. */
+  whenMayAct(run: () => void): void {
+    if (this.mayAct()) run();
+    else this.#waiting.push(run);
+  }
+
+  /** Somebody showed a term above ours: it has been granted, so ours is over. */
+  sawHigherTerm(term: Term): void {
+    this.#say({ kind: 'controller-saw-higher-term', term });
   }
 
   /** SIGSTOP: all of it stands still. */
@@ -125,12 +150,19 @@ export class SimController {
       process: this.process,
       link: this.#link,
       term,
-      whenMayAct: (run) => this.#whenMayAct(run),
+      whenMayAct: (run) => this.whenMayAct(run),
       actLagMs: () => this.#lag(),
       onCommitted: () => undefined,
       onDeposed: () => this.die('fenced off'),
     });
-    this.#committer.load(() => this.#later(knobs.serveMs, () => this.#serve()));
+    const work = new WorkPlane(this.#world, this, this.#committer, term);
+    this.#committer.load((loaded) => {
+      this.#later(knobs.serveMs, () => {
+        this.#work = work;
+        work.load(loaded);
+        this.#serve();
+      });
+    });
   }
 
   extend(term: Term, trustedUntilMs: number): void {
@@ -139,16 +171,19 @@ export class SimController {
     const before = guard.trustedUntilNs;
     guard.extend({ term, trustedUntilNs: msToNs(trustedUntilMs) });
     if (guard.trustedUntilNs === before) return;
-    if (this.#mayAct()) this.#hasSlept = false;
+    if (this.mayAct()) this.#hasSlept = false;
     this.#world.audit.acts(this);
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const run of waiting) this.#whenMayAct(run);
+    for (const run of waiting) this.whenMayAct(run);
   }
 
   /** Answers what is under way, then ends. */
   drain(graceMs: number): void {
-    if (this.#phase === 'serving') this.#phase = 'leaving';
+    if (this.#phase === 'serving') {
+      this.#phase = 'leaving';
+      this.#work?.leave();
+    }
     this.#later(graceMs, () => this.die('its time to drain is over'));
     this.#endWhenDrained();
   }
@@ -157,10 +192,13 @@ export class SimController {
   request(): void {
     this.process.take(() => {
       if (this.#phase !== 'serving' || this.#committer === null || this.#committer.isAway) return;
-      if (!this.#mayAct()) return;
-      const run = userRun(this.#world.newId('r'), this.term ?? 0n, this.node.host.clock.wallMs());
+      if (!this.mayAct()) return;
+      const { newId, agents, server } = this.#world;
+      const now = this.node.host.clock.wallMs();
+      const isWanted = agents.length > 0 && server.repository.openCount < MAX_OPEN;
+      const run = userRun(newId('r'), { term: this.term ?? 0n, now, isWanted });
       this.#underWay += 1;
-      this.#committer.commit({ newRuns: [run], done: () => this.#answer(run) });
+      this.#work?.create(run, () => this.#answer(run));
     });
   }
 
@@ -198,7 +236,7 @@ export class SimController {
   #answer(run: RunRecord): void {
     this.#underWay -= 1;
     this.#endWhenDrained();
-    if (!this.#mayAct()) return;
+    if (!this.mayAct()) return;
     this.#world.engine.after(this.#lag(), () => {
       if (this.process.isRunning) this.#world.audit.answered(this, run);
     });
@@ -208,15 +246,6 @@ export class SimController {
     if (this.#phase !== 'leaving' || this.#underWay > 0) return;
     // The last answers are on their way.
     this.#later(this.#world.knobs.actLagMs + 1, () => this.die('it was asked to'));
-  }
-
-  #mayAct(): boolean {
-    return !this.#world.rules.controllerHasDeadline || this.#guard?.mayAct() === true;
-  }
-
-  #whenMayAct(run: () => void): void {
-    if (this.#mayAct()) run();
-    else this.#waiting.push(run);
   }
 
   /** Kills the process G after its deadline, unless that was moved. */

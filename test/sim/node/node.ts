@@ -85,6 +85,14 @@ export class Node {
     this.startHeartbeat();
   }
 
+  /** A request has arrived at the controller's port; null: it is closed. One that is stopped answers late. */
+  atPort(answer: (controller: SimController | null) => void): void {
+    for (const controller of this.controllers) {
+      if (controller.isServing) return controller.process.take(() => answer(controller));
+    }
+    if (!this.isOff) answer(null);
+  }
+
   startController(): void {
     const { heartbeat } = this;
     if (heartbeat === null || this.controller !== null) return;

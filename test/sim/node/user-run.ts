@@ -14,13 +14,16 @@ const spec: RunSpec = {
 };
 const again: RunSpec = { ...spec, delivery: 'at-least-once' };
 
-/** A run that a user asks for: every other one may be tried again. */
-export function userRun(id: string, term: Term, now: number): RunRecord {
+/** A run that a user asks for: every other one may be tried again. Where nobody works, it is over at once. */
+export function userRun(
+  id: string,
+  { term, now, isWanted }: { term: Term; now: number; isWanted: boolean },
+): RunRecord {
   const isAgain = Number(id.slice(1)) % 2 === 1;
   return {
     id,
     job: 'job',
-    state: 'queued',
+    state: isWanted ? 'queued' : 'skipped',
     scheduledFor: null,
     createdAt: now,
     startedAt: null,

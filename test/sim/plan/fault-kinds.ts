@@ -31,8 +31,18 @@ export const storeFaults = [
   'store-unreachable',
 ] as const;
 
+/** Faults of worker hosts. */
+export const agentFaults = [
+  'pause-agent',
+  'crash-agent',
+  'agent-disk-lost',
+  'cut-agent',
+  'cut-agent-one-way',
+] as const;
+
 export const faultKinds = [...nodeFaults, ...storeFaults] as const;
 
 export type NodeFault = (typeof nodeFaults)[number];
 export type StoreFault = (typeof storeFaults)[number];
-export type FaultKind = NodeFault | StoreFault;
+export type AgentFault = (typeof agentFaults)[number];
+export type FaultKind = NodeFault | StoreFault | AgentFault;

@@ -4,7 +4,15 @@ import type { LinkState } from '../kernel/network.ts';
 import type { Node } from '../node/node.ts';
 import { STORE } from '../store/link.ts';
 import type { World } from '../world.ts';
-import { type FaultKind, type NodeFault, nodeFaults, type StoreFault } from './fault-kinds.ts';
+import { AgentFaults } from './agent-faults.ts';
+import {
+  type AgentFault,
+  agentFaults,
+  type FaultKind,
+  type NodeFault,
+  nodeFaults,
+  type StoreFault,
+} from './fault-kinds.ts';
 
 const HOUR_MS = 3_600_000;
 /** Shorter gaps between the clocks of a host than this are not noticed by the controller's guard. */
@@ -15,12 +23,14 @@ export class Faults {
   readonly #world: World;
   /** What undoes the faults that last. */
   readonly #lasting = new Set<() => void>();
+  readonly #agentFaults: AgentFaults;
   #isHealed = false;
   /** The store's clock went back, so that a lease may look valid for long. */
   hasStoreClockJumped = false;
 
   constructor(world: World) {
     this.#world = world;
+    this.#agentFaults = new AgentFaults(world, (ms, undo) => this.#undoAfter(ms, undo));
   }
 
   begin(): void {
@@ -47,6 +57,7 @@ export class Faults {
     const kind = this.#pickKind();
     const { counters, trace, nodes } = this.#world;
     const forMs = this.#duration();
+    if (isAgentFault(kind)) return this.#agentFaults.strike(kind, forMs);
     const struck = isNodeFault(kind) ? node : (leaderOf(nodes) ?? node);
     countFault(counters, kind, struck.heartbeat?.state.phase.name ?? 'stopped');
     trace?.('FAULT', `${kind} at ${isNodeFault(kind) ? node.name : 'the store'}, ${forMs} ms`);
@@ -63,6 +74,7 @@ export class Faults {
       if (node.isOff) node.powerOn();
       else node.startHeartbeat();
     }
+    for (const agent of this.#world.agents) agent.start();
   }
 
   #strikeNode(kind: NodeFault, node: Node, forMs: number): void {
@@ -306,6 +318,10 @@ function bothWays(a: number, b: number): Pair[] {
 
 function jump(drawn: number): number {
   return drawn < 0.5 ? -HOUR_MS : HOUR_MS;
+}
+
+function isAgentFault(kind: FaultKind): kind is AgentFault {
+  return (agentFaults as readonly FaultKind[]).includes(kind);
 }
 
 function isNodeFault(kind: FaultKind): kind is NodeFault {

@@ -3,7 +3,7 @@ import { deriveTimers, type Timers } from '@understudy/shared/kernel/timers';
 import type { Dice } from '../kernel/dice.ts';
 import type { HostClocks } from '../kernel/host.ts';
 import type { NetworkKnobs } from '../kernel/network.ts';
-import { type FaultKind, faultKinds } from './fault-kinds.ts';
+import { agentFaults, type FaultKind, faultKinds } from './fault-kinds.ts';
 
 /** Everything that one seed decides before its history begins. */
 export interface Knobs {
@@ -35,6 +35,16 @@ export interface Knobs {
     readonly timeoutMs: number;
     readonly failures: number;
   };
+  /** The work plane; no agents in most histories. */
+  readonly work: {
+    readonly agents: number;
+    readonly everyMs: number;
+    readonly limit: number;
+    readonly beatEveryMs: number;
+    readonly lostAfterMs: number;
+    readonly diskMs: number;
+    readonly longestRunMs: number;
+  };
   readonly faults: {
     /** One fault in so many milliseconds, on average. */
     readonly everyMs: number;
@@ -55,6 +65,7 @@ const STORE_CLOCK_MS = 1_893_456_000_000;
 export function drawKnobs(seed: number, dice: Dice): Knobs {
   const timers = drawTimers(dice);
   const { targetMs } = timers;
+  const work = drawWork(dice);
   const lagMs = dice.chance(0.5) ? 1 : dice.scale(1, 20);
   const baseMs = dice.scale(0.1, 5);
   const isRough = dice.chance(0.4);
@@ -65,7 +76,7 @@ export function drawKnobs(seed: number, dice: Dice): Knobs {
     timers: timers.timers,
     role: roleOptions(timers.timers, dice.chance(0.1) ? 'cold' : 'warm'),
     troubledMs: dice.between(30_000, 60_000),
-    hosts: Array.from({ length: 8 }, () => drawClocks(timers.timers, dice)),
+    hosts: Array.from({ length: 6 }, () => drawClocks(timers.timers, dice)),
     store: { rate: drawRate(timers.timers, dice), clockMs: STORE_CLOCK_MS },
     network: {
       baseMs,
@@ -84,7 +95,22 @@ export function drawKnobs(seed: number, dice: Dice): Knobs {
     serveMs: dice.scale(2, timers.timers.activateWithinMs / 2),
     requestEveryMs: dice.scale(150, 1_500),
     health: { everyMs: 250, timeoutMs: 500, failures: 3 },
-    faults: drawFaults(timers.timers, dice),
+    faults: drawFaults(timers.timers, work.agents > 0, dice),
+    work,
+  };
+}
+
+/** An agent that gave up has ended what runs before a controller calls it lost. */
+function drawWork(dice: Dice): Knobs['work'] {
+  const everyMs = dice.scale(200, 800);
+  const limit = 4 + dice.below(8);
+  const beatEveryMs = dice.scale(500, 1_500);
+  return {
+    agents: dice.chance(0.3) ? 1 + dice.below(3) : 0,
+    ...{ everyMs, limit, beatEveryMs },
+    lostAfterMs: 1.1 * (3 * beatEveryMs + limit * (everyMs + 1_000)) + 5_000,
+    diskMs: dice.scale(0.2, 30),
+    longestRunMs: dice.scale(50, 5_000),
   };
 }
 
@@ -138,10 +164,11 @@ function drawRate({ clockRateBound }: Timers, dice: Dice): number {
   return dice.between(1 / reach, reach);
 }
 
-function drawFaults(timers: Timers, dice: Dice): Knobs['faults'] {
+function drawFaults(timers: Timers, hasAgents: boolean, dice: Dice): Knobs['faults'] {
   // Each history knows a part of the faults only, so that some meet often.
   const share = dice.pick([0.15, 0.3, 0.6]);
-  const drawn = faultKinds.filter(() => dice.chance(share));
+  const known = hasAgents ? [...faultKinds, ...agentFaults] : faultKinds;
+  const drawn = known.filter(() => dice.chance(share));
   const kinds = drawn.length > 0 ? drawn : [dice.pick(faultKinds)];
   return {
     everyMs: dice.scale(700, 12_000),

@@ -28,6 +28,10 @@ export interface Rules {
   readonly refusalIsNoProof: boolean;
   /** Each life of a heartbeat has an id of its own. */
   readonly hasIncarnations: boolean;
+  /** An agent refuses orders of a term below the highest that it has seen. */
+  readonly agentChecksTerm: boolean;
+  /** An agent's journal is on disk before a process starts. */
+  readonly agentJournals: boolean;
 }
 
 export const soundRules: Rules = {
@@ -40,4 +44,6 @@ export const soundRules: Rules = {
   promiseBinds: true,
   refusalIsNoProof: true,
   hasIncarnations: true,
+  agentChecksTerm: true,
+  agentJournals: true,
 };

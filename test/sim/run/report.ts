@@ -1,5 +1,5 @@
 import { type Counters, phaseNames } from '../checks/counters.ts';
-import { faultKinds } from '../plan/fault-kinds.ts';
+import { agentFaults, faultKinds } from '../plan/fault-kinds.ts';
 import type { Mutant } from '../plan/mutants.ts';
 import type { Found } from './batch.ts';
 
@@ -17,6 +17,9 @@ export function describeCounters(counters: Counters, seconds: number, workers: n
     '',
     'how often each fault met each phase of the node that it struck (of the leader, for the store):',
     faultTable(counters),
+    '',
+    `${counters.starts} attempts started; agents gave up ${counters.agentsGaveUp} times; faults by the agent's phase:`,
+    agentTable(counters),
   ].join('\n');
 }
 
@@ -27,6 +30,19 @@ export function describeViolation({ seed, rule, text }: Found): string {
 export function describeMutant({ name, within }: Mutant, found: Found | null): string {
   if (found === null) return `NOT CAUGHT  ${name}: not by ${within} seeds\n`;
   return `caught      ${name}: by seed ${found.seed}, ${found.rule}: ${found.text}\n`;
+}
+
+const agentPhases = ['down', 'asking', 'waiting', 'joining', 'following'];
+
+function agentTable(counters: Counters): string {
+  const width = Math.max(...agentFaults.map(({ length }) => length));
+  const head = `${' '.repeat(width)}${agentPhases.map((name) => name.padStart(10)).join('')}`;
+  const rows = agentFaults.map((kind) => {
+    const row = counters.agentFaults[kind] ?? {};
+    const cells = agentPhases.map((phase) => String(row[phase] ?? 0).padStart(10));
+    return `${kind.padEnd(width)}${cells.join('')}`;
+  });
+  return [head, ...rows].join('\n');
 }
 
 function faultTable({ faults }: Counters): string {

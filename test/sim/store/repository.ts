@@ -39,8 +39,8 @@ export class Repository {
     return this.#runs.get(id);
   }
 
-  all(): IterableIterator<RunRecord> {
-    return this.#runs.values();
+  get openCount(): number {
+    return this.#open.size;
   }
 
   load(): Loaded {

@@ -5,6 +5,7 @@ import {
   endAttempt,
   loseAttempt,
   refuseAttempt,
+  waitMs,
 } from '@understudy/controller/dispatch/transitions';
 import { runStates } from '@understudy/shared/protocol/api';
 import test from 'ava';
@@ -64,6 +65,19 @@ test('a run whose order was refused is queued again in either delivery class', (
     const run = refuseAttempt(dispatchRun(makeRun({ delivery }), 'w1', moment), 'no-slot', moment);
     t.is(run.state, 'queued');
   }
+});
+
+test('F77: nobody waits longer than the pause that was meant, whatever the last host took for the time', (t) => {
+  const failed = endAttempt(
+    running(makeRun({ delivery: 'at-least-once', retries: often })),
+    exited(1),
+    moment,
+  );
+  t.is(waitMs(failed, moment.now), 100);
+  t.is(waitMs(failed, moment.now + 60), 40);
+  t.is(waitMs(failed, moment.now + 3_600_000), 0);
+  t.true(waitMs(failed, moment.now - 3_600_000) <= 1_000);
+  t.is(waitMs(makeRun(), moment.now), 0);
 });
 
 test('a queued run is cancelled at once, a running one when its agent says so', (t) => {
