@@ -62,4 +62,6 @@ export const demotionRules: Readonly<Record<DemoteReason, string>> = {
   'trust-ran-out':
     'without a renewal, trust ends T - M after the last one that succeeded was sent, before the store lets others claim',
   'higher-term-seen': 'whoever hears of a higher term is deposed',
+  'store-failed-over':
+    'a controller whose store has failed over may know what the store lost: another one reads what is open',
 };

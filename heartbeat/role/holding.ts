@@ -20,8 +20,9 @@ export function renewalAnswered(
 ): Step {
   switch (event.kind) {
     case 'renew-granted':
-      return andThen(renewed(state, event, now, options), (next) =>
-        learnPause(next, event.row, now),
+      return andThen(
+        andThen(renewed(state, event, now, options), (next) => learnPause(next, event.row, now)),
+        (next) => afterFailOverOfStore(next, event, now, options),
       );
     case 'renew-refused':
       return refused(state, event, now, options);
@@ -65,6 +66,26 @@ function renewed(state: RoleState, event: RenewGranted, now: number, options: Ro
   return andThen(only(next, effects), (held) =>
     settles ? goOn(held, 'the lease could not be handed over', options) : only(held),
   );
+}
+
+/**
+ * Our tenure has survived a fail-over of the store, but perhaps not all that our controller wrote: it holds
+ * in memory what the store may have lost. So another one reads what is open, under a term of this timeline.
+ */
+function afterFailOverOfStore(
+  state: RoleState,
+  { row }: RenewGranted,
+  now: number,
+  options: RoleOptions,
+): Step {
+  const tenure = tenureOf(state);
+  if (tenure === null || tenure.term !== row.term || state.phase.name === 'draining') {
+    return only(state);
+  }
+  const { timeline } = tenure;
+  if (timeline === row.timeline) return only(state);
+  const detail = `the store has failed over from timeline ${timeline} to ${row.timeline}`;
+  return fence(state, { reason: 'store-failed-over', detail }, now, options);
 }
 
 type RenewRefused = Extract<RoleEvent, { kind: 'renew-refused' }>;

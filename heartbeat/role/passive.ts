@@ -199,6 +199,7 @@ function newTenure(row: LeaseRow, now: number): Tenure {
     trustedUntil: now,
     beganAt: now,
     serveBy: now,
+    timeline: row.timeline,
     nextRenewAt: now,
     renewing: false,
     renewSeq: row.renewSeq,

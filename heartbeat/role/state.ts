@@ -29,6 +29,8 @@ export interface Tenure {
   readonly beganAt: number;
   /** A controller that does not serve by then is killed. */
   readonly serveBy: number;
+  /** The timeline of the store under which the lease was granted, and the controller reads what is open. */
+  readonly timeline: number;
   readonly nextRenewAt: number;
   readonly renewing: boolean;
   /** Of the lease row as it was last granted or renewed. */
@@ -72,7 +74,8 @@ export type DemoteReason =
   | 'lease-lost'
   | 'trust-ran-out'
   | 'store-reachable-by-peer'
-  | 'higher-term-seen';
+  | 'higher-term-seen'
+  | 'store-failed-over';
 
 /** Why a demotion happens; `detail` is for people. */
 export interface Demotion {

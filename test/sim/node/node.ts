@@ -87,10 +87,15 @@ export class Node {
 
   /** A request has arrived at the controller's port; null: it is closed. One that is stopped answers late. */
   atPort(answer: (controller: SimController | null) => void): void {
-    for (const controller of this.controllers) {
-      if (controller.isServing) return controller.process.take(() => answer(controller));
-    }
-    if (!this.isOff) answer(null);
+    const controller = this.portHolder;
+    if (controller !== null) controller.process.take(() => answer(controller));
+    else if (!this.isOff) answer(null);
+  }
+
+  /** The controller whose port is open. */
+  get portHolder(): SimController | null {
+    for (const controller of this.controllers) if (controller.isServing) return controller;
+    return null;
   }
 
   startController(): void {

@@ -72,7 +72,7 @@ export class Faults {
     this.#world.network.heal();
     for (const node of this.#world.nodes) {
       if (node.isOff) node.powerOn();
-      else node.startHeartbeat();
+      else this.#startAgain(node);
     }
     for (const agent of this.#world.agents) agent.start();
   }

@@ -28,8 +28,8 @@ export const mutants: readonly Mutant[] = [
     name: 'no fence',
     breaks: 'a transaction of an old term never commits',
     rules: withStore({ isFenced: false }),
-    shape: faults('freeze-host', 'pause-controller', 'pause-heartbeat'),
-    within: 2_000,
+    shape: lateMessages('freeze-host', 'isolate', 'slow-store'),
+    within: 4_000,
   },
   {
     name: 'fence without lock',
@@ -114,6 +114,20 @@ export const mutants: readonly Mutant[] = [
     within: 2_000,
   },
   {
+    name: 'agent without term check',
+    breaks: 'an agent refuses orders of a term below the highest that it has seen',
+    rules: { ...soundRules, agentChecksTerm: false },
+    shape: withAgents('cut-agent', 'pause-agent', 'freeze-host', 'isolate'),
+    within: 10_000,
+  },
+  {
+    name: 'agent without journal',
+    breaks: 'what is not in the journal of an agent was never started by it',
+    rules: { ...soundRules, agentJournals: false },
+    shape: withAgents('crash-agent', 'crash-controller', 'cut-agent-one-way'),
+    within: 2_000,
+  },
+  {
     name: "the store's clock alone",
     breaks: 'silence is observed on the own clock as well',
     rules: withStep(believeTheStoresClock),
@@ -160,6 +174,23 @@ function withStore(broken: Partial<StoreRules> & Partial<Rules['store']>): Rules
 
 function withStep(step: StepRole): Rules {
   return { ...soundRules, step };
+}
+
+/** The same, with agents. */
+function withAgents(...kinds: readonly FaultKind[]): NonNullable<HistoryOptions['shape']> {
+  return (knobs, dice) => {
+    const shaped = lateMessages(...kinds)(knobs, dice);
+    return { ...shaped, work: { ...shaped.work, agents: 2 } };
+  };
+}
+
+/** The same, in a network in which messages may come seconds late. */
+function lateMessages(...kinds: readonly FaultKind[]): NonNullable<HistoryOptions['shape']> {
+  return (knobs, dice) => {
+    const shaped = faults(...kinds)(knobs, dice);
+    const network = { ...shaped.network, lateChance: 0.6, tailChance: 0.03, tailMs: 3_000 };
+    return { ...shaped, network };
+  };
 }
 
 /** These faults above all, and often. */

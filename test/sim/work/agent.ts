@@ -51,6 +51,8 @@ export class SimAgent {
   #refused = new Map<string, { readonly order: StartOrder; readonly reason: Refusal }>();
   #follow: FollowState;
   #session: Session | null = null;
+  /** How many sessions this life has begun. */
+  #sessions = 0;
 
   constructor(world: World, name: string, place: number, host: Host) {
     this.world = world;
@@ -83,6 +85,7 @@ export class SimAgent {
     this.#incarnation = this.world.newId(`${this.name}#`);
     this.#attempts = new Map(this.#disk.attempts);
     this.#refused = new Map();
+    this.#sessions = 0;
     for (const attempt of this.#attempts.values()) {
       if (attempt.end === null) this.#end(attempt, 'lost', null);
     }
@@ -124,6 +127,7 @@ export class SimAgent {
     return {
       agent: this.name,
       incarnation: this.#incarnation,
+      session: this.#sessions,
       journal: this.#disk.journal,
       highestTerm: this.#disk.highest,
       attempts,
@@ -222,6 +226,7 @@ export class SimAgent {
   #join({ url }: Target): void {
     const node = this.world.nodes[Number(url)];
     if (node === undefined) return;
+    this.#sessions += 1;
     const session = new Session(this, node);
     this.#session = session;
     session.begin();

@@ -15,12 +15,14 @@ export interface OrderStreamOptions {
   readonly onLost: () => void;
 }
 
-/** One order stream: what is sent arrives in order and once, or not at all; a gap ends nothing by itself. */
+/** One order stream: what is sent arrives in order and once; after a gap nothing more. */
 export class OrderStream {
   readonly #options: OrderStreamOptions;
   #sent = 0;
   #received = 0;
   #isOpen = true;
+  /** What came before its turn. */
+  readonly #early = new Map<number, Order>();
 
   constructor(options: OrderStreamOptions) {
     this.#options = options;
@@ -32,17 +34,25 @@ export class OrderStream {
 
   send(order: Order): void {
     if (!this.#isOpen) return;
-    const { network, from, to, receiver, onOrder } = this.#options;
+    const { network, from, to } = this.#options;
     const number = this.#sent;
     this.#sent += 1;
-    network.send(from, to, () =>
-      receiver.take(() => {
-        // What came before is missing, and the connection waits for it in vain.
-        if (number !== this.#received) return;
-        this.#received += 1;
-        onOrder(order);
-      }),
-    );
+    network.send(from, to, () => {
+      this.#early.set(number, order);
+      this.#deliver();
+    });
+  }
+
+  /** As far as nothing is missing in between. */
+  #deliver(): void {
+    const { receiver, onOrder } = this.#options;
+    for (;;) {
+      const order = this.#early.get(this.#received);
+      if (order === undefined) return;
+      this.#early.delete(this.#received);
+      this.#received += 1;
+      receiver.take(() => onOrder(order));
+    }
   }
 
   /** The controller closes its end; the agent learns of it unless the link is cut. */

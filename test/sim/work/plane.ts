@@ -25,12 +25,17 @@ import type { OrderStream } from './order-stream.ts';
 export interface Registration {
   readonly agent: string;
   readonly incarnation: string;
+  /** Numbers the registrations of this incarnation. */
+  readonly session: number;
   readonly journal: string;
   readonly highestTerm: Term;
   readonly attempts: readonly Told[];
 }
 
 interface Known {
+  session: number;
+  /** Incarnations that others have replaced. */
+  readonly past: readonly string[];
   incarnation: string;
   journal: string;
   isRegistered: boolean;
@@ -75,7 +80,8 @@ export class WorkPlane {
     const withWork = runs.flatMap((run) => openAttempt(run)?.agent ?? []);
     for (const agent of new Set([...journals.keys(), ...withWork])) {
       const journal = journals.get(agent) ?? '';
-      const known = { incarnation: '', journal, isRegistered: false, stream: null };
+      const nobody = { incarnation: '', session: 0, past: [], isRegistered: false };
+      const known = { ...nobody, journal, stream: null };
       this.#agents.set(agent, { ...known, heardAt: 0, waits: 0 });
       this.#awaitReturn(agent);
     }
@@ -99,15 +105,21 @@ export class WorkPlane {
 
   /** A worker introduces itself. Answers what it runs that is not wanted; null: refused. */
   register(message: Registration, reply: (unwanted: readonly Key[] | null) => void): void {
-    const { agent, incarnation, journal } = message;
+    const { agent, incarnation, session, journal } = message;
     if (!this.#isTermSound(message.highestTerm) || this.#committer.isAway) return reply(null);
     const known = this.#agents.get(agent);
     if (known?.stream != null && known.incarnation !== incarnation) return reply(null);
+    if (known !== undefined && isLate(known, message)) return reply(null);
     known?.stream?.close();
     const isSameJournal = known?.journal === journal;
     const heardAt = this.#nowMs();
     const waits = known?.waits ?? 0;
+    const past =
+      known === undefined || known.incarnation === incarnation
+        ? (known?.past ?? [])
+        : [...known.past, known.incarnation];
     this.#agents.set(agent, {
+      ...{ session, past },
       incarnation,
       journal,
       isRegistered: true,
@@ -150,7 +162,7 @@ export class WorkPlane {
 
   /** A batch of reports; answers whether it is committed. `gone`: register first. */
   report(
-    { agent, incarnation, highestTerm }: Omit<Registration, 'attempts' | 'journal'>,
+    { agent, incarnation, highestTerm }: Omit<Registration, 'attempts' | 'journal' | 'session'>,
     reports: readonly Report[],
     reply: (answer: 'taken' | 'gone' | 'away') => void,
   ): void {
@@ -357,6 +369,12 @@ export class WorkPlane {
   #nowMs(): number {
     return this.#controller.node.host.monotonicMs();
   }
+}
+
+/** As `refuseLate` of the controller: it was delayed on its way, and a newer one has come. */
+function isLate(known: Known, { incarnation, session }: Registration): boolean {
+  const isSame = known.incarnation === incarnation;
+  return (isSame && session <= known.session) || known.past.includes(incarnation);
 }
 
 export interface Key {

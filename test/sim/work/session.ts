@@ -141,9 +141,12 @@ export class Session {
     const back = (value: T | null) => {
       network.send(this.#node.place, place, () => process?.take(() => finish(value)));
     };
+    // A connection leads to one process: what comes late does not reach another one.
+    const connected = this.#node.portHolder;
     network.send(place, this.#node.place, () => {
       this.#node.atPort((controller) => {
-        const plane = controller?.mayAct() === true ? controller.work : null;
+        const isSame = controller !== null && controller === connected;
+        const plane = isSame && controller.mayAct() ? controller.work : null;
         if (controller === null || plane === null) back(null);
         else ask(plane, back, controller.process);
       });

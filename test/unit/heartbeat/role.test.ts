@@ -243,6 +243,14 @@ test('F65: an old grant of ours that a fail-over brought back is not the answer 
   t.is(machine.state.phase.name, 'watching');
 });
 
+test('F65: a tenure that survives a fail-over of the store ends, for its controller may know too much', (t) => {
+  const machine = serving().feed(310, { kind: 'tick' });
+  const moved = { ...ours, renewSeq: 1n, timeline: 2 };
+  machine.feed(320, { kind: 'renew-granted', sentAt: 310, row: moved });
+  t.true(machine.asked.includes('kill-controller'));
+  t.is(machine.state.phase.name, 'fencing');
+});
+
 test('F65: testimony that the store did not accept is not used again', (t) => {
   const machine = warm()
     .feed(10, { kind: 'lease-read', row: heldByB })
