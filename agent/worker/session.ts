@@ -66,8 +66,9 @@ class Session {
 
   async run(): Promise<Loss> {
     try {
-      const registered = await this.#register();
-      if (registered !== null) await this.#hold(registered.beatEveryMs);
+      const session = this.#parts.nextSession();
+      const registered = await this.#register(session);
+      if (registered !== null) await this.#hold(session, registered.beatEveryMs);
     } catch (error) {
       this.#finish(messageOf(error));
     }
@@ -75,7 +76,7 @@ class Session {
     return this.#end ?? { reason: 'closed', leaving: false };
   }
 
-  async #register(): Promise<Registered | null> {
+  async #register(session: number): Promise<Registered | null> {
     const { config, ledger } = this.#parts;
     const body: RegisterWire = {
       agent: config.agent,
@@ -85,7 +86,7 @@ class Session {
       slots: config.slots,
       highestTerm: formatTerm(ledger.highest),
       journal: ledger.journalId,
-      session: this.#parts.nextSession(),
+      session,
       attempts: ledger.unsettled().map(({ run, attempt, end }) => {
         return { run, attempt, state: end === null ? 'running' : 'ended' };
       }),
@@ -110,11 +111,12 @@ class Session {
     return parsed.data;
   }
 
-  async #hold(beatEveryMs: number): Promise<void> {
+  async #hold(session: number, beatEveryMs: number): Promise<void> {
     const { config } = this.#parts;
     const url = this.#urlOf('/agent/v1/orders');
     url.searchParams.set('agent', config.agent);
     url.searchParams.set('incarnation', config.incarnation);
+    url.searchParams.set('session', String(session));
     const response = await callStream({
       method: 'GET',
       url,

@@ -8,7 +8,11 @@ import type { OrderStream } from '../work/agent-entry.ts';
 import type { AppParts } from './app.ts';
 import { bodyOf, check } from './input.ts';
 
-const ordersSchema = z.object({ agent: nameSchema, incarnation: z.uuid() });
+const ordersSchema = z.object({
+  agent: nameSchema,
+  incarnation: z.uuid(),
+  session: z.coerce.number().int().min(0).default(0),
+});
 
 /** What workers speak: `shared/protocol/agent.ts`. */
 export function agentProtocolRoutes({ agents, reports, context: tenure }: AppParts): Router {
@@ -17,8 +21,8 @@ export function agentProtocolRoutes({ agents, reports, context: tenure }: AppPar
     context.body = await agents.register(check(registerSchema, bodyOf(context)));
   });
   router.get('/orders', (context) => {
-    const { agent, incarnation } = check(ordersSchema, context.query);
-    agents.requireSession(agent, incarnation);
+    const { agent, incarnation, session } = check(ordersSchema, context.query);
+    agents.requireStream(agent, incarnation, session);
     const events = openEventStream(context, () => agents.disconnected(agent, stream));
     const stream: OrderStream = {
       send: (order) => events.send({ type: order.type, data: order }),

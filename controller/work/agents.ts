@@ -133,6 +133,16 @@ export class AgentService {
     throw new Refusal('unknown-agent', `register first: ${id} as ${incarnation} is not known here`);
   }
 
+  /**
+   * The same for whoever asks for the order stream. One that was delayed on its way belongs to an earlier
+   * registration: nobody would hear what it carries.
+   */
+  requireStream(id: string, incarnation: string, session: number): void {
+    const entry = this.requireSession(id, incarnation);
+    if (session === 0 || session === entry.session) return;
+    throw new Refusal('late-registration', `${id} has registered again since this was sent`);
+  }
+
   checkTerm(highestTerm: Term): void {
     if (highestTerm <= this.#context.term) return;
     this.onHigherTerm(highestTerm);

@@ -7,7 +7,7 @@ import { heardTermSchema, termSchema } from './tenure.ts';
  *
  *   POST /agent/v1/register   a worker introduces itself and says what it runs
  *   GET  /agent/v1/orders     Server-Sent Events: orders and signs of life, one stream per worker;
- *                             `?agent=NAME&incarnation=UUID` says whose
+ *                             `?agent=NAME&incarnation=UUID&session=N` says whose
  *   POST /agent/v1/reports    a batch of reports; acknowledged once committed
  *
  * Every message of a controller carries its term; a worker refuses orders below the highest term that

@@ -149,6 +149,8 @@ test('a registration that was delayed on its way puts no attempt back into the q
   const late = await worker.register('0', { session: 1 });
   t.is(late.status, 409);
   t.like(late.body, { error: { code: 'late-registration' } });
+  const lateStream = await worker.ask('1');
+  t.is(lateStream.status, 409, 'nobody would hear the orders on it');
   const shown = (await bench.ask('GET', `/api/v1/runs/${run.id}`)).body as Run;
   t.deepEqual(
     shown.attempts.map(({ state }) => state),

@@ -35,13 +35,18 @@ export class FakeWorker {
   /** Registers and opens the stream of orders. */
   async join(more: Partial<RegisterWire> = {}): Promise<void> {
     await this.register('0', more);
-    const who = `agent=${this.#name}&incarnation=${this.#incarnation}`;
-    const response = await fetch(`${this.#bench.url}/agent/v1/orders?${who}`, {
+    const response = await this.ask(String(more.session ?? 0));
+    void this.#read(response).catch(() => undefined);
+    await this.order('hello');
+  }
+
+  /** Asks for the stream of orders of a session. */
+  ask(session: string): Promise<Response> {
+    const who = `agent=${this.#name}&incarnation=${this.#incarnation}&session=${session}`;
+    return fetch(`${this.#bench.url}/agent/v1/orders?${who}`, {
       headers: { authorization: `Bearer ${TOKEN}` },
       signal: this.#stream.signal,
     });
-    void this.#read(response).catch(() => undefined);
-    await this.order('hello');
   }
 
   /** Waits for an order of a type, and takes it. */

@@ -27,8 +27,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'no fence',
     breaks: 'a transaction of an old term never commits',
-    rules: withStore({ isFenced: false }),
-    shape: lateMessages('freeze-host', 'isolate', 'slow-store'),
+    rules: withStore({ isFenced: false, isLocked: false }),
+    shape: lateMessages('crash-controller', 'isolate', 'slow-store'),
     within: 4_000,
   },
   {
@@ -117,7 +117,7 @@ export const mutants: readonly Mutant[] = [
     name: 'agent without term check',
     breaks: 'an agent refuses orders of a term below the highest that it has seen',
     rules: { ...soundRules, agentChecksTerm: false },
-    shape: withAgents('cut-agent', 'pause-agent', 'freeze-host', 'isolate'),
+    shape: withAgents('pause-agent', 'crash-controller', 'crash-heartbeat', 'isolate'),
     within: 10_000,
   },
   {

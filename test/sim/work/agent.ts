@@ -196,8 +196,11 @@ export class SimAgent {
 
   dispatch(event: FollowEvent): void {
     const { everyMs, limit } = this.world.knobs.work;
+    const before = this.#follow.phase;
     const { state, effects } = stepFollow(this.#follow, event, this.nowMs(), { everyMs, limit });
     this.#follow = state;
+    const why = event.type === 'lost' ? `: ${event.reason}` : '';
+    if (state.phase !== before) this.world.trace?.(this.name, `${before} -> ${state.phase}${why}`);
     for (const effect of effects) this.#execute(effect);
   }
 
@@ -252,6 +255,7 @@ export class SimAgent {
         if (known !== undefined) this.#step(known, { type: 'asked-again' });
         return this.#session?.report();
       case 'refuse':
+        this.world.trace?.(this.name, `refuses ${id}: ${decision.reason}`);
         this.#refused.set(id, { order, reason: decision.reason });
         return this.#session?.report();
       default:

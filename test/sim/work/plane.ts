@@ -142,9 +142,9 @@ export class WorkPlane {
     ]);
   }
 
-  connect(agent: string, incarnation: string, stream: OrderStream): boolean {
+  connect({ agent, incarnation, session }: Registration, stream: OrderStream): boolean {
     const known = this.#session(agent, incarnation);
-    if (known === null) return false;
+    if (known === null || known.session !== session) return false;
     known.stream?.close();
     known.stream = stream;
     known.waits += 1;

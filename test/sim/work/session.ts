@@ -3,7 +3,7 @@ import type { Node } from '../node/node.ts';
 import type { SimAgent } from './agent.ts';
 import type { Order } from './messages.ts';
 import { OrderStream } from './order-stream.ts';
-import type { WorkPlane } from './plane.ts';
+import type { Registration, WorkPlane } from './plane.ts';
 
 const REQUEST_LIMIT_MS = 2_000;
 const SIGN_OF_LIFE_MS = 2_000;
@@ -35,7 +35,7 @@ export class Session {
       (unwanted) => {
         if (unwanted === null) return this.#end('not registered');
         for (const key of unwanted) this.#agent.drop(key);
-        this.#hold(registration.incarnation);
+        this.#hold(registration);
       },
     );
   }
@@ -52,7 +52,7 @@ export class Session {
     if (!this.#isReporting && this.#stream !== null) this.#pump();
   }
 
-  #hold(incarnation: string): void {
+  #hold(registration: Registration): void {
     const agent = this.#agent;
     const { world, place, process } = agent;
     if (process === null) return;
@@ -69,7 +69,7 @@ export class Session {
           onLost: () => plane.disconnected(agent.name, stream),
         });
         this.#stream = stream;
-        reply(plane.connect(agent.name, incarnation, stream) ? true : null);
+        reply(plane.connect(registration, stream) ? true : null);
       },
       (isOpen) => {
         if (isOpen === null) return this.#end('no stream');
@@ -81,7 +81,11 @@ export class Session {
   }
 
   #take(order: Order): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      // What was read before the end may be handled after it: only its term protects from a past one.
+      if (order.term < this.#agent.highest) this.#agent.order(order);
+      return;
+    }
     this.#heardAt = this.#agent.nowMs();
     if (order.type === 'leave') return this.#end('it stops being active', true);
     if (!this.#agent.order(order)) return this.#end('it speaks for a past term');

@@ -67,7 +67,7 @@ test('a run whose order was refused is queued again in either delivery class', (
   }
 });
 
-test('F77: nobody waits longer than the pause that was meant, whatever the last host took for the time', (t) => {
+test('nobody waits longer than the pause that was meant, whatever the last host took for the time', (t) => {
   const failed = endAttempt(
     running(makeRun({ delivery: 'at-least-once', retries: often })),
     exited(1),
