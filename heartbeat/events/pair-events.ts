@@ -18,6 +18,7 @@ import { EventWriter } from './event-writer.ts';
 import { type Interruption, type LastService, measureInterruption } from './interruption.ts';
 import { summarizeMeasured } from './measured.ts';
 import { ServiceWatch } from './service-watch.ts';
+import { Words } from './words.ts';
 
 export interface PairEventsOptions {
   readonly role: RoleOptions;
@@ -50,6 +51,7 @@ export class PairEvents {
   readonly #book: EventBook;
   readonly #writer: EventWriter;
   readonly #service: ServiceWatch;
+  readonly #words = new Words();
   readonly #served = new Map<string, PairEvent>();
   #measured: readonly MeasuredView[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -85,6 +87,8 @@ export class PairEvents {
   /** The role machine took in an event, and this is its state now. */
   onStep(event: RoleEvent, state: RoleState): void {
     this.#service.onState(state, this.#options.clock.monotonicMs());
+    const word = this.#words.onEvent(event);
+    if (word !== null) this.#add(word);
     this.#see({ kind: 'step', event, state });
     this.#see({ kind: 'peers', peers: this.#options.peers(), state });
   }

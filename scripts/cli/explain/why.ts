@@ -4,7 +4,9 @@ import { describeEvent, showPreciseInstant, summaryOf } from './describe-event.t
 import { failureName, measureName } from './failure-names.ts';
 
 /** A new service, a demotion: what changes who serves. */
-const ROLE_CHANGES = ['served', 'demoting'];
+const ROLE_CHANGES = ['served', 'demoting', 'handed-over'];
+/** What a new service rests on. */
+const GROUNDS = ['claiming', 'taken-over'];
 /** What belongs to a change lies around it within this time. */
 const BEFORE_MS = 15_000;
 const AFTER_MS = 2_000;
@@ -29,7 +31,7 @@ export function explain(subject: PairEvent, events: readonly PairEvent[]): strin
       'What the other side saw at that time (by its own clock)',
       around.filter((event) => event.node !== subject.node).map(describeEvent),
     ),
-    section('How long users were interrupted', interruptionOf(subject)),
+    section('How long users were interrupted', interruptionOf(serviceAfter(subject, events))),
   ]
     .filter((text) => text !== '')
     .join('\n\n');
@@ -48,7 +50,7 @@ function story(subject: PairEvent, around: readonly PairEvent[]): readonly PairE
 function claimOf(subject: PairEvent, around: readonly PairEvent[]): PairEvent | null {
   if (subject.kind !== 'served') return null;
   const before = around.filter((event) => event.node === subject.node && event.seq < subject.seq);
-  const claim = before.findLast((event) => event.kind === 'claiming');
+  const claim = before.findLast((event) => GROUNDS.includes(event.kind));
   return claim ?? null;
 }
 
@@ -65,8 +67,18 @@ function termOf({ term, kind, facts, node }: PairEvent): string {
     : shown;
 }
 
-function interruptionOf({ kind, facts }: PairEvent): string[] {
-  if (kind !== 'served') return [];
+/** The new service that a change led to: itself, or the first one that names this node as the one before. */
+function serviceAfter(subject: PairEvent, events: readonly PairEvent[]): PairEvent | null {
+  if (subject.kind === 'served') return subject;
+  if (!ROLE_CHANGES.includes(subject.kind)) return null;
+  const later = events.slice(events.indexOf(subject) + 1);
+  const served = later.find((event) => event.kind === 'served');
+  return served?.facts['from'] === subject.node ? served : null;
+}
+
+function interruptionOf(served: PairEvent | null): string[] {
+  if (served === null) return [];
+  const { facts } = served;
   const { interruptedMs, measured, failure, promisedMs } = facts;
   if (typeof interruptedMs !== 'number') return ['not known: nobody was seen to serve before'];
   const lines = [`${interruptedMs} ms, ${measureName(String(measured))}`];

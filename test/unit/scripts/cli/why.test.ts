@@ -68,6 +68,11 @@ test('a fail-over is explained with evidence, rule, term, the other side, and th
   t.false(text.includes('long before'));
 });
 
+test('a demotion is explained with the interruption that it led to', (t) => {
+  t.regex(explain(demoting, events), /interrupted\n {2}61 ms/);
+  t.notRegex(explain(demoting, [longBefore, demoting]), /interrupted/);
+});
+
 test('a broken promise is said loudly', (t) => {
   const slow = { ...served, facts: { ...served.facts, interruptedMs: 1_200 } };
   t.regex(explain(slow, events), /BROKEN/);
