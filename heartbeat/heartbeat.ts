@@ -258,7 +258,7 @@ export class Heartbeat {
       token,
       node,
       isActive: () => this.#status().active?.node === node,
-      operator: () => null,
+      operator: () => (this.#running ? this.#operations : null),
       peerRoutes: makePeerRoutes({
         pair,
         node,

@@ -18,9 +18,6 @@ export interface PairEventsParts {
   readonly log: Log;
 }
 
-/** D: how long a controller may take to finish what is under way before a switch-over is called off. */
-const HOLD_MS = 400;
-
 /** The events of a heartbeat, kept in the database of its pair. */
 export function makePairEvents(parts: PairEventsParts): PairEvents {
   const { config, peers } = parts;
@@ -29,7 +26,11 @@ export function makePairEvents(parts: PairEventsParts): PairEvents {
     promise: worstCases({
       timers: config.timers,
       health: config.controller.health,
-      holdMs: HOLD_MS,
+      // A wrapped program can't hold: it is ended, which takes as long as it may.
+      holdMs:
+        config.controller.command.length === 0
+          ? config.failover.holdTimeoutMs
+          : config.controller.stopTimeoutMs,
     }),
     store: makePostgresEventStore(config),
     peers: () => seenPeers(peers()),

@@ -130,7 +130,8 @@ function operatorFor(context: Koa.Context, options: OperatorRoutesOptions): Oper
 function answerSwitchOver(context: Koa.Context, result: SwitchOverResult): void {
   if (result.kind === 'refused') return answerError(context, 409, result.why, result.reason);
   const { from, to, term, interruptedMs } = result;
-  context.body = { from, to, term: formatTerm(term), interruptedMs };
+  const rounded = interruptedMs === null ? null : Math.round(interruptedMs * 10) / 10;
+  context.body = { from, to, term: formatTerm(term), interruptedMs: rounded };
 }
 
 function answerPause(context: Koa.Context, result: PauseResult): void {

@@ -28,6 +28,8 @@ export interface StatusView {
   readonly notReady: readonly string[];
   readonly failsafe: boolean;
   readonly paused: boolean;
+  /** What is left of the pause, as this node counts it. */
+  readonly pausedForMs: number | null;
   readonly peers: readonly PeerStatus[];
   readonly disagreements: readonly string[];
   readonly vip: null;
@@ -93,6 +95,8 @@ export function viewStatus(sources: StatusSources): StatusView {
     notReady: roleName === 'passive' ? notReady : [],
     failsafe: role !== null && failsafeSince(role) !== null,
     paused: role !== null && role.pausedUntil > nowMs,
+    pausedForMs:
+      role !== null && role.pausedUntil > nowMs ? clampMs(role.pausedUntil - nowMs) : null,
     peers: peers.map((peer) => viewPeer(peer, nowMs)),
     disagreements: findDisagreements(config, peers),
     vip: null,

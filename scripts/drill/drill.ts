@@ -97,7 +97,7 @@ function judge({ kind, plan, pair, whole, promisedMs, observed }: Outcome): Dril
   }
   return {
     ...{ kind, promisedMs, measuredMs },
-    measuredByPairMs: whole === null ? null : measuredByPair(whole),
+    measuredByPairMs: whole === null || plan.failure === null ? null : measuredByPair(whole),
     answered: observed.answered,
     failed: observed.failed,
     from: pair.active.node,

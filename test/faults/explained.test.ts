@@ -89,3 +89,53 @@ test('X9: a doubt that does not suffice is an event, too: a dead peer that is on
   t.regex(doubt.message, /does not answer/);
   t.regex(doubt.rule ?? '', /no evidence/);
 });
+
+test('X7, X9: a switch-over that is asked for by a passive moves the role, measured from the hold', async (t) => {
+  const cluster = await makeCluster(t, options);
+  const before = await cluster.start();
+  const { active, passive } = before;
+  const refused = await cluster.command(['switchover', '--to', 'nobody']);
+  t.is(refused.code, 1);
+  t.regex(refused.stderr, /refused by \w+: .*\(unknown-node\)/);
+
+  const asked = await cluster.command(['switchover', '--json', '--to', passive.node], passive.node);
+  t.is(asked.code, 0, asked.stderr);
+  t.like(JSON.parse(asked.stdout), { from: active.node, to: passive.node });
+  await cluster.settled({ active: passive.node });
+
+  const why = await eventually(
+    async () => {
+      const { stdout } = await cluster.command(['why'], passive.node);
+      return stdout.includes('handed its lease over') ? stdout : null;
+    },
+    { what: 'the switch-over to be explained' },
+  );
+  t.regex(why, /from the moment the old active held requests until the new one served/);
+  t.regex(why, /for a switch-over: kept/);
+});
+
+test('X14: a pause is shown with the time that is left, and can be ended', async (t) => {
+  const cluster = await makeCluster(t, options);
+  await cluster.start();
+  t.is((await cluster.command(['pause', '--for', '10m'])).code, 0);
+  const shown = await cluster.command(['status']);
+  t.regex(shown.stdout, /PAUSED for another (10|9)m/);
+  t.regex((await cluster.command(['drill', 'crash', '--yes'])).stderr, /the pair is paused/);
+  t.is((await cluster.command(['resume'])).stdout, 'not paused\n');
+  await eventually(
+    async () => ((await cluster.command(['status'])).stdout.includes('PAUSED') ? null : true),
+    { what: 'the end of the pause to be seen' },
+  );
+});
+
+test('X6, X9: a drill takes the database away: nobody moves, and users are answered', async (t) => {
+  const cluster = await makeCluster(t, { agents: [] });
+  const before = await cluster.start();
+  const drill = await cluster.command(['drill', 'database', '--yes', '--json']);
+  const drilled = JSON.parse(drill.stdout) as Drilled;
+  t.is(drilled.to, before.active.node, drill.stderr);
+  // For five seconds there is no database. How long an answer may take is not for a busy machine to judge.
+  t.true(drilled.measuredMs < 4_000, `${drilled.measuredMs} ms without an answer`);
+  const { activeStatus } = await cluster.settled({ active: before.active.node });
+  t.is(termOf(activeStatus), termOf(before.activeStatus));
+});

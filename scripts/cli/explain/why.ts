@@ -55,6 +55,9 @@ function claimOf(subject: PairEvent, around: readonly PairEvent[]): PairEvent | 
 }
 
 function evidenceOf(subject: PairEvent, claim: PairEvent | null): string {
+  if (subject.facts['basis'] === 'handed-over') {
+    return `${subject.facts['from'] ?? 'the old active'} handed its lease over, as it was asked to`;
+  }
   return claim?.evidence ?? subject.evidence ?? 'none was needed';
 }
 
