@@ -292,9 +292,11 @@ export class RoleDriver {
   #tell(story: Story): void {
     const { level, message, fields } = narrate(story);
     this.#options.log[level](message, fields);
-    if (story.kind === 'demoting') {
-      const at = new Date(this.#options.clock.wallMs()).toISOString();
-      this.#lastDemotion = { term: story.term, ...story.why, at };
+    const at = new Date(this.#options.clock.wallMs()).toISOString();
+    if (story.kind === 'demoting') this.#lastDemotion = { term: story.term, ...story.why, at };
+    if (story.kind === 'handed-over') {
+      const detail = `the lease was handed over to ${story.to}`;
+      this.#lastDemotion = { term: story.term, reason: 'asked-to-switch-over', detail, at };
     }
     this.#options.onStory(story);
   }

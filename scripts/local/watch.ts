@@ -27,7 +27,8 @@ const EVERY_WHILE_DOWN_MS = 5;
 const PROBE_TIMEOUT_MS = 1_000;
 
 /**
- * Asks `/readyz` at the users' address and tells when another term answers, and how long nobody did.
+ * Asks for the page at the users' address and tells when another term answers, and how long nobody did. The
+ * page, and not `/readyz`: a controller that only forwards says no to that, though users are served.
  * Beside asking it holds an idle connection: that one breaks in the instant in which the controller
  * dies, so that the interruption is measured from there and not from the next question.
  */
@@ -76,7 +77,7 @@ function holdConnection(
 function probe(host: string, port: number, signal: AbortSignal): Promise<Answerer | null> {
   return new Promise((resolve) => {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
-    const request = get({ host, port, path: '/readyz', agent: false, signal: limit });
+    const request = get({ host, port, path: '/', agent: false, signal: limit });
     request.on('error', () => resolve(null));
     request.on('response', (response) => {
       response.resume();
