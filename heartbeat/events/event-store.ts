@@ -78,6 +78,8 @@ const READ = `select node, incarnation, seq::float8 as seq, kind, message, rule,
 type Row = Readonly<Record<string, unknown>>;
 type Rows = { readonly kind: 'rows'; readonly rows: readonly Row[] } | StoreFailed;
 
+const tooLate: StoreFailed = { kind: 'failed', error: 'no answer in time' };
+
 class LazyConnection {
   readonly #options: EventStoreOptions;
   #connection: Connection | null = null;
@@ -89,11 +91,21 @@ class LazyConnection {
     this.#options = options;
   }
 
-  /** One after the other, each within its time limit. */
+  /** One after the other. While the store hangs, those that wait are not kept longer than one call may last. */
   call(text: string, values: readonly unknown[]): Promise<Rows> {
-    const answer = this.#turn.then(() => this.#call(text, values));
+    const attempt = { isOver: false };
+    const answer = this.#turn.then(() => (attempt.isOver ? tooLate : this.#call(text, values)));
     this.#turn = answer;
-    return answer;
+    return new Promise((resolve) => {
+      const limit = setTimeout(() => {
+        attempt.isOver = true;
+        resolve(tooLate);
+      }, CONNECT_TIMEOUT_MS + CALL_TIMEOUT_MS);
+      void answer.then((rows) => {
+        clearTimeout(limit);
+        resolve(rows);
+      });
+    });
   }
 
   close(): void {

@@ -19,6 +19,14 @@ export class HeartbeatMetrics {
     this.#gauge('understudy_ready', 'Whether this passive node could take over now.', () =>
       Number(status().ready),
     );
+    this.#gauge(
+      'understudy_failsafe',
+      'Whether it is active by the consent of its peers alone.',
+      () => Number(status().failsafe),
+    );
+    this.#gauge('understudy_paused', 'Whether automatic changes of roles are paused.', () =>
+      Number(status().paused),
+    );
     this.#gauge('understudy_term', 'The term of the lease as last seen.', () =>
       Number(status().term ?? 0),
     );

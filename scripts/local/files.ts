@@ -4,20 +4,29 @@ import { exitCodes, messageOf, UserError } from '@understudy/shared/runtime/erro
 import { stringify } from 'yaml';
 import type { HostLayout, Layout, WorkerLayout } from './layout.ts';
 
-/** The name of the pair that a one-machine system runs. */
-export const LOCAL_PAIR = 'local';
+/** What is made once for a folder and stays. */
+export interface Identity {
+  /**
+   * The pair's name, another one for each folder: what runs on a host is told apart by the pair and the
+   * node, and two systems of one name on one machine would end each other's processes.
+   */
+  readonly pair: string;
+  readonly token: string;
+}
 
-/** Makes the folder of a one-machine system, and its token when there is none yet. Gives the token. */
-export function prepareFolder(layout: Layout): string {
+/** Makes the folder of a one-machine system, with its name and token when there are none yet. */
+export function prepareFolder(layout: Layout): Identity {
   try {
     // Others may pass through: PostgreSQL's data below belongs to another account when root starts it.
     mkdirSync(layout.folder, { recursive: true, mode: 0o755 });
     mkdirSync(layout.logs, { recursive: true });
     for (const { data } of layout.workers) mkdirSync(data, { recursive: true });
-    if (!existsSync(layout.tokenFile)) {
-      writeFileSync(layout.tokenFile, `${randomBytes(24).toString('hex')}\n`, { mode: 0o600 });
-    }
-    return readFileSync(layout.tokenFile, 'utf8').trim();
+    const isOld = existsSync(layout.tokenFile);
+    return {
+      // What is in an older folder's database belongs to the name that every folder had.
+      pair: keptText(layout.pairFile, isOld ? 'local' : `local-${randomBytes(3).toString('hex')}`),
+      token: keptText(layout.tokenFile, randomBytes(24).toString('hex')),
+    };
   } catch (error) {
     throw new UserError(
       `the folder ${layout.folder} can't be used: ${messageOf(error)}; ` +
@@ -27,19 +36,30 @@ export function prepareFolder(layout: Layout): string {
   }
 }
 
-/** Writes the configuration files of all hosts. They are ours: changes made to them are lost at each start. */
-export function writeConfigFiles(layout: Layout, token: string, database: string): void {
-  for (const host of layout.hosts) {
-    writeConfig(host.file, hostConfig(host, layout, token, database));
-  }
-  for (const worker of layout.workers)
-    writeConfig(worker.file, workerConfig(worker, layout, token));
+/** What the file holds; at first the given text, from then on whatever it held then. */
+function keptText(file: string, first: string): string {
+  if (!existsSync(file)) writeFileSync(file, `${first}\n`, { mode: 0o600 });
+  return readFileSync(file, 'utf8').trim();
 }
 
-function hostConfig(host: HostLayout, layout: Layout, token: string, database: string): object {
+/** Writes the configuration files of all hosts. They are ours: changes made to them are lost at each start. */
+export function writeConfigFiles(layout: Layout, identity: Identity, database: string): void {
+  for (const host of layout.hosts) {
+    writeConfig(host.file, hostConfig(host, layout, identity, database));
+  }
+  for (const worker of layout.workers)
+    writeConfig(worker.file, workerConfig(worker, layout, identity));
+}
+
+function hostConfig(
+  host: HostLayout,
+  layout: Layout,
+  { pair, token }: Identity,
+  database: string,
+): object {
   const others = layout.hosts.filter((other) => other.node !== host.node);
   return {
-    pair: LOCAL_PAIR,
+    pair,
     node: host.node,
     database,
     token,
@@ -52,9 +72,9 @@ function hostConfig(host: HostLayout, layout: Layout, token: string, database: s
   };
 }
 
-function workerConfig(worker: WorkerLayout, layout: Layout, token: string): object {
+function workerConfig(worker: WorkerLayout, layout: Layout, { pair, token }: Identity): object {
   return {
-    pair: LOCAL_PAIR,
+    pair,
     agent: worker.agent,
     controllers: layout.hosts.map((host) => host.controllerUrl),
     token,

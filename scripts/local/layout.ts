@@ -23,6 +23,7 @@ export interface Layout {
   readonly folder: string;
   readonly logs: string;
   readonly tokenFile: string;
+  readonly pairFile: string;
   readonly samplesFile: string;
   readonly postgresData: string;
   readonly postgresPort: number;
@@ -40,6 +41,7 @@ export function layOut(folder: string, portBase: number | null, agents: number):
     folder,
     logs,
     tokenFile: join(folder, 'token'),
+    pairFile: join(folder, 'pair'),
     samplesFile: join(folder, 'samples-applied'),
     postgresData: join(folder, 'postgres'),
     postgresPort: ports.postgres,

@@ -5,7 +5,7 @@ import { exitCodes, UserError } from '@understudy/shared/runtime/errors';
 import { createPair } from '../cli/create.ts';
 import { isPortFree, portHolder } from '../postgres/port.ts';
 import { type Postgres, startPostgres } from '../postgres/start.ts';
-import { LOCAL_PAIR, prepareFolder, writeConfigFiles } from './files.ts';
+import { prepareFolder, writeConfigFiles } from './files.ts';
 import { type Front, startFront } from './front.ts';
 import { type KeptProcess, keepProcess, type ProcessEnd } from './kept-process.ts';
 import { type HostLayout, type Layout, layOut, portsOf, type WorkerLayout } from './layout.ts';
@@ -49,7 +49,7 @@ const PORTS_FREE_WITHIN_MS = 3_000;
 export async function startSystem(options: LocalOptions): Promise<LocalSystem> {
   const layout = layOut(resolve(options.data), options.portBase, options.agents);
   await checkPorts(layout);
-  const token = prepareFolder(layout);
+  const identity = prepareFolder(layout);
   const postgres = await startPostgres({
     dataDir: layout.postgresData,
     port: layout.postgresPort,
@@ -57,8 +57,8 @@ export async function startSystem(options: LocalOptions): Promise<LocalSystem> {
   const onEnd = options.onEnd ?? (() => undefined);
   let front: Front | null = null;
   try {
-    writeConfigFiles(layout, token, postgres.url);
-    await createPair({ pair: LOCAL_PAIR, database: postgres.url, schema: 'understudy' });
+    writeConfigFiles(layout, identity, postgres.url);
+    await createPair({ pair: identity.pair, database: postgres.url, schema: 'understudy' });
     front = await startFront({
       port: layout.frontPort,
       upstreams: layout.hosts.map((host) => ({ host: '127.0.0.1', port: host.controllerPort })),
@@ -80,7 +80,7 @@ export async function startSystem(options: LocalOptions): Promise<LocalSystem> {
   void keepPostgres(postgres, isStopping.signal, onEnd);
   return {
     layout,
-    token,
+    token: identity.token,
     postgres,
     hosts,
     workers,
