@@ -41,6 +41,10 @@ export class SimCommitter {
     this.#options = options;
   }
 
+  get isIdle(): boolean {
+    return !this.#isBusy;
+  }
+
   commit(change: Change): void {
     this.#queue.push(change);
     if (this.#isBusy) return;

@@ -8,6 +8,7 @@ import { StoreLink } from '../store/link.ts';
 import { WorkPlane } from '../work/plane.ts';
 import type { World } from '../world.ts';
 import { SimCommitter } from './committer.ts';
+import { Gate } from './gate.ts';
 import type { SimHeartbeat } from './heartbeat.ts';
 import type { Node } from './node.ts';
 import { userRun } from './user-run.ts';
@@ -37,6 +38,7 @@ export class SimController {
   #hasSlept = false;
   #isHung = false;
   #underWay = 0;
+  readonly #gate = new Gate();
 
   constructor(world: World, node: Node, heartbeat: SimHeartbeat) {
     this.#world = world;
@@ -71,6 +73,8 @@ export class SimController {
     const guard = this.#guard;
     if (guard === null || !this.process.isRunning) return false;
     if (this.#phase !== 'serving' && this.#phase !== 'leaving') return false;
+    const isLetGo = this.#gate.phase === 'held' || this.#gate.phase === 'forwarding';
+    if (isLetGo && this.#world.rules.holdStops) return false;
     if (!this.#world.rules.controllerHasDeadline || guard.mayAct()) return true;
     const { knobs } = this.#world;
     const decidedAt = this.#nowMs() - knobs.actLagMs;
@@ -173,6 +177,10 @@ export class SimController {
     if (guard.trustedUntilNs === before) return;
     if (this.mayAct()) this.#hasSlept = false;
     this.#world.audit.acts(this);
+    this.#wake();
+  }
+
+  #wake(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const run of waiting) this.whenMayAct(run);
@@ -188,18 +196,78 @@ export class SimController {
     this.#endWhenDrained();
   }
 
+  /** Parks what comes and waits until nothing is under way, for `forMs` at most; else all goes on. */
+  hold(forMs: number): void {
+    const { rules } = this.#world;
+    if (this.#gate.phase !== 'open' || this.#phase !== 'serving') {
+      return this.#say({ kind: 'controller-hold-failed', reason: 'it does not serve' });
+    }
+    if (!rules.holdStops) {
+      this.#gate.phase = 'held';
+      return this.#say({ kind: 'controller-held' });
+    }
+    this.#gate.phase = 'holding';
+    this.#untilQuiet(this.#nowMs() + forMs);
+  }
+
+  #untilQuiet(untilMs: number): void {
+    if (this.#gate.phase !== 'holding') return;
+    const isQuiet = this.#underWay === 0 && this.#committer?.isIdle === true && this.mayAct();
+    if (isQuiet && this.#waiting.length === 0) {
+      this.#guard?.hold();
+      this.#gate.phase = 'held';
+      return this.#say({ kind: 'controller-held' });
+    }
+    if (this.#nowMs() < untilMs) return this.#later(2, () => this.#untilQuiet(untilMs));
+    this.goOn();
+    this.#say({ kind: 'controller-hold-failed', reason: 'something is under way' });
+  }
+
+  /** The lease was not handed over: all goes on. */
+  goOn(): void {
+    if (this.#gate.phase !== 'holding' && this.#gate.phase !== 'held') return;
+    this.#guard?.resume();
+    this.#gate.open();
+    this.#wake();
+    this.#world.audit.acts(this);
+  }
+
+  /** The lease is somebody else's: what comes is sent on to it, for a while. */
+  forward(forMs: number): void {
+    if (this.#gate.phase === 'forwarding') return;
+    this.#guard?.hold();
+    this.#gate.forward();
+    this.#work?.leave();
+    this.#later(forMs, () => this.die('has forwarded for long enough'));
+  }
+
+  /** Whether new work may be given out. */
+  get isOpen(): boolean {
+    return this.#gate.phase === 'open';
+  }
+
+  /** A request has arrived: it is answered now, or once the role has stayed or moved. */
+  admit(answer: (controller: SimController | null) => void): void {
+    this.#gate.enter(
+      () => answer(this),
+      () => answer(null),
+    );
+  }
+
   /** A user asks for a run. */
   request(): void {
-    this.process.take(() => {
-      if (this.#phase !== 'serving' || this.#committer === null || this.#committer.isAway) return;
-      if (!this.mayAct()) return;
-      const { newId, agents, server } = this.#world;
-      const now = this.node.host.clock.wallMs();
-      const isWanted = agents.length > 0 && server.repository.openCount < MAX_OPEN;
-      const run = userRun(newId('r'), { term: this.term ?? 0n, now, isWanted });
-      this.#underWay += 1;
-      this.#work?.create(run, () => this.#answer(run));
-    });
+    this.process.take(() => this.admit((controller) => controller?.take()));
+  }
+
+  take(): void {
+    if (this.#phase !== 'serving' || this.#committer === null || this.#committer.isAway) return;
+    if (!this.mayAct()) return;
+    const { newId, agents, server } = this.#world;
+    const now = this.node.host.clock.wallMs();
+    const isWanted = agents.length > 0 && server.repository.openCount < MAX_OPEN;
+    const run = userRun(newId('r'), { term: this.term ?? 0n, now, isWanted });
+    this.#underWay += 1;
+    this.#work?.create(run, () => this.#answer(run));
   }
 
   #warm(): void {
@@ -234,11 +302,11 @@ export class SimController {
   }
 
   #answer(run: RunRecord): void {
-    this.#underWay -= 1;
-    this.#endWhenDrained();
-    if (!this.mayAct()) return;
-    this.#world.engine.after(this.#lag(), () => {
-      if (this.process.isRunning) this.#world.audit.answered(this, run);
+    const mayAct = this.mayAct();
+    this.#later(this.#lag(), () => {
+      this.#underWay -= 1;
+      this.#endWhenDrained();
+      if (mayAct) this.#world.audit.answered(this, run);
     });
   }
 
@@ -252,6 +320,7 @@ export class SimController {
   #watch(): void {
     const guard = this.#guard;
     if (guard === null || !this.#world.rules.controllerHasDeadline) return;
+    if (this.#gate.phase === 'forwarding') return;
     const endMs = Number(guard.trustedUntilNs) / 1e6 + this.#world.knobs.timers.killWithinMs;
     if (this.#nowMs() >= endMs - 1e-3) return this.die('its tenure ran out');
     this.#watchdog.timer(endMs, () => this.#watch());

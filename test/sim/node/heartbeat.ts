@@ -9,7 +9,7 @@ import type {
   RoleState,
 } from '@understudy/heartbeat/role/state';
 import { initialRole } from '@understudy/heartbeat/role/step';
-import { mayTestify } from '@understudy/heartbeat/role/view';
+import { mayTestify, whyNotReady } from '@understudy/heartbeat/role/view';
 import { unreachable } from '@understudy/shared/kernel/invariant';
 import { maxTerm, type Term } from '@understudy/shared/kernel/term';
 import { Process } from '../kernel/process.ts';
@@ -21,6 +21,7 @@ import type { Node } from './node.ts';
 /** As `makePostgresLease` has it: a claim may have to evict writers first. */
 const CLAIM_LIMIT_MS = 2_300;
 const RETRY_TAKE_MS = 500;
+const EXPECT_HAND_OVER_MS = 15_000;
 const SUSPENSION_LOOK_MS = 1_000;
 
 /** What a peer says to a holder that asks it to stay passive. */
@@ -59,7 +60,8 @@ export class SimHeartbeat {
     this.#holding = new Lane(link, this.process);
     this.#watching = new Lane(link, this.process);
     const peers = world.nodes.filter((each) => each !== node).map(({ url }) => url);
-    this.options = { self: { node: node.name, incarnation }, ...knobs.role, peers };
+    const failbackMs = node === world.nodes[0] ? knobs.failbackMs : null;
+    this.options = { self: { node: node.name, incarnation }, ...knobs.role, peers, failbackMs };
     this.state = initialRole(this.nowMs());
     this.process.timer(this.nowMs() + knobs.heartbeatStartMs, () => this.#takeNodeId());
   }
@@ -95,6 +97,25 @@ export class SimHeartbeat {
     if (!this.isRunning || !mayTestify(this.state, held, this.options)) return false;
     if (this.#world.rules.testimonyBinds) this.dispatch({ kind: 'testified', term: held.term });
     this.#world.trace?.(this.node.name, `gives its word for term ${held.term}`);
+    return true;
+  }
+
+  /** An operator, or a preferred peer, wants the role to move to that node. */
+  switchOver(to: Node): void {
+    const { phase } = this.state;
+    if (!this.isRunning || phase.name !== 'serving' || phase.tenure.failingSince !== null) return;
+    const { term } = phase.tenure;
+    this.node.peers.prepare(to, term, (successor) =>
+      this.dispatch({ kind: 'switch-over-asked', successor }),
+    );
+  }
+
+  /** Gets ready to be handed the lease of that term, if it can. */
+  expect(term: Term): boolean {
+    const isReady = whyNotReady(this.state, this.options).length === 0;
+    if (!this.isRunning || !isReady || this.state.phase.name !== 'watching') return false;
+    const until = this.nowMs() + EXPECT_HAND_OVER_MS;
+    this.dispatch({ kind: 'hand-over-expected', term, until });
     return true;
   }
 
@@ -227,11 +248,15 @@ export class SimHeartbeat {
       case 'ask-consent':
         return node.peers.askConsent(effect.held, effect.forMs);
       case 'hand-over':
+        return this.#handOver(effect);
       case 'hold-controller':
+        return node.tellController((controller) => controller.hold(effect.forMs));
       case 'resume-controller':
+        return node.tellController((controller) => controller.goOn());
       case 'forward-controller':
+        return node.tellController((controller) => controller.forward(effect.forMs));
       case 'ask-switch-over':
-        throw new Error(`no operator asks for a switch-over, but there is ${effect.kind}`);
+        return node.peers.askSwitchOver();
       case 'tell-peers-tenure-over':
         this.tenureOver = maxTerm(this.tenureOver ?? 0n, effect.term);
         return node.peers.exchangeNow();
@@ -299,6 +324,23 @@ export class SimHeartbeat {
         const { row } = answer;
         if (answer.outcome === 'granted') this.#answered({ kind: 'renew-granted', sentAt, row });
         else this.#answered({ kind: 'renew-refused', term, row });
+      },
+    });
+  }
+
+  #handOver({ held, renewSeq, to }: Extract<RoleEffect, { kind: 'hand-over' }>): void {
+    const { term } = held;
+    this.#holding.call<LeaseAnswer>({
+      limitMs: CLAIM_LIMIT_MS,
+      execute: (server, statement, reply) =>
+        server.handOver({ held, renewSeq, to }, statement, reply),
+      done: (answer) => {
+        if (answer === null) {
+          return this.#answered({ kind: 'hand-over-failed', term, error: 'no answer' });
+        }
+        const { row } = answer;
+        if (answer.outcome === 'granted') this.#answered({ kind: 'handed-over', term, row });
+        else this.#answered({ kind: 'hand-over-refused', term, row });
       },
     });
   }

@@ -88,7 +88,7 @@ export class Node {
   /** A request has arrived at the controller's port; null: it is closed. One that is stopped answers late. */
   atPort(answer: (controller: SimController | null) => void): void {
     const controller = this.portHolder;
-    if (controller !== null) controller.process.take(() => answer(controller));
+    if (controller !== null) controller.process.take(() => controller.admit(answer));
     else if (!this.isOff) answer(null);
   }
 

@@ -1,4 +1,5 @@
 import type { Held } from '@understudy/heartbeat/lease/port';
+import type { Successor } from '@understudy/heartbeat/role/state';
 import type { Term } from '@understudy/shared/kernel/term';
 import type { World } from '../world.ts';
 import type { ConsentSaid, SimHeartbeat } from './heartbeat.ts';
@@ -84,6 +85,31 @@ export class SimPeers {
           ),
         2,
       );
+    }
+  }
+
+  /** Asks a peer to get ready for the role. */
+  prepare(to: Node, term: Term, ready: (successor: Successor) => void): void {
+    const { heartbeat } = this.#node;
+    if (heartbeat === null) return;
+    this.#ask<Successor>(
+      heartbeat,
+      to,
+      (asked, reply) => {
+        const holder = { node: to.name, incarnation: asked.incarnation };
+        if (asked.expect(term)) reply({ holder, controllerUrl: to.url });
+      },
+      ready,
+    );
+  }
+
+  /** Asks whoever is active to hand the role over to this node. */
+  askSwitchOver(): void {
+    const { heartbeat } = this.#node;
+    if (heartbeat === null) return;
+    for (const peer of this.#others()) {
+      const ask = (asked: SimHeartbeat) => asked.switchOver(this.#node);
+      this.#ask<null>(heartbeat, peer, ask, () => undefined);
     }
   }
 

@@ -13,7 +13,17 @@ export const believeTheStoresClock: StepRole = (state, event, now, options) => {
 };
 
 export const countFromTheAnswer: StepRole = (state, event, now, options) =>
-  stepRole(state, 'sentAt' in event ? { ...event, sentAt: now } : event, now, options);
+  stepRole(
+    state,
+    event.kind === 'claim-granted' || event.kind === 'renew-granted'
+      ? { ...event, sentAt: now }
+      : event,
+    now,
+    options,
+  );
+
+export const countConsentFromTheAnswer: StepRole = (state, event, now, options) =>
+  stepRole(state, event.kind === 'consent-given' ? { ...event, sentAt: now } : event, now, options);
 
 export const noMargin: StepRole = (state, event, now, options) =>
   stepRole(state, event, now, { ...options, marginMs: 0 });

@@ -19,6 +19,8 @@ export const nodeFaults = [
   'cut-peers-one-way',
   'reject-peers',
   'isolate',
+  'slow-peers',
+  'switch-over',
 ] as const;
 
 /** Faults of the store, which strike all nodes. They are counted by the phase of the node that leads. */

@@ -118,7 +118,17 @@ export class Faults {
         host.jumpWallClock(dice.chance(0.5) ? jump(dice.next()) : dice.between(-2_000, 2_000));
         return node.heartbeat?.clocksDisagree();
       case 'slow-store':
-        return this.#slow(node, forMs);
+        return this.#slow(node, [STORE], forMs);
+      case 'slow-peers': {
+        const peers = this.#world.nodes.filter((each) => each !== node);
+        return this.#slow(
+          node,
+          peers.map(({ place }) => place),
+          forMs,
+        );
+      }
+      case 'switch-over':
+        return this.#switchOver(node);
       default:
         return this.#cut(kind, node, forMs);
     }
@@ -182,6 +192,8 @@ export class Faults {
       case 'stop-heartbeat':
       case 'wall-clock-jump':
       case 'slow-store':
+      case 'slow-peers':
+      case 'switch-over':
         return;
       default:
         return unreachable(kind);
@@ -245,7 +257,15 @@ export class Faults {
     this.#world.engine.after(100, () => this.#startAgain(node));
   }
 
-  #slow(node: Node, forMs: number): void {
+  /** An operator wants the role to be somewhere else. */
+  #switchOver(node: Node): void {
+    const { nodes, dice } = this.#world;
+    const active = leaderOf(nodes) ?? node;
+    const others = nodes.filter((each) => each !== active);
+    active.heartbeat?.process.take(() => active.heartbeat?.switchOver(dice.pick(others)));
+  }
+
+  #slow({ place }: Node, others: readonly number[], forMs: number): void {
     const { network, dice, knobs } = this.#world;
     const ms = knobs.timers.callTimeoutMs * dice.between(0.2, 1.5);
     const [there, back] = dice.pick([
@@ -253,11 +273,15 @@ export class Faults {
       [0, 1],
       [0.5, 0.5],
     ] as const);
-    network.slow(node.place, STORE, there * ms);
-    network.slow(STORE, node.place, back * ms);
+    for (const other of others) {
+      network.slow(place, other, there * ms);
+      network.slow(other, place, back * ms);
+    }
     this.#undoAfter(forMs, () => {
-      network.slow(node.place, STORE, 0);
-      network.slow(STORE, node.place, 0);
+      for (const other of others) {
+        network.slow(place, other, 0);
+        network.slow(other, place, 0);
+      }
     });
   }
 

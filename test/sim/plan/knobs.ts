@@ -30,6 +30,8 @@ export interface Knobs {
   readonly controllerStartMs: number;
   readonly serveMs: number;
   readonly requestEveryMs: number;
+  /** After so long does the first node, being preferred, ask for the role; null: it is not preferred. */
+  readonly failbackMs: number | null;
   readonly health: {
     readonly everyMs: number;
     readonly timeoutMs: number;
@@ -93,6 +95,7 @@ export function drawKnobs(seed: number, dice: Dice): Knobs {
     heartbeatStartMs: dice.scale(50, 1_000),
     controllerStartMs: dice.scale(30, 1_000),
     serveMs: dice.scale(2, timers.timers.activateWithinMs / 2),
+    failbackMs: dice.chance(0.1) ? dice.scale(1_000, 10_000) : null,
     requestEveryMs: dice.scale(150, 1_500),
     health: { everyMs: 250, timeoutMs: 500, failures: 3 },
     faults: drawFaults(timers.timers, work.agents > 0, dice),

@@ -2,6 +2,7 @@ import type { HistoryOptions } from '../history.ts';
 import type { StoreRules } from '../store/tables.ts';
 import {
   believeTheStoresClock,
+  countConsentFromTheAnswer,
   countFromTheAnswer,
   neverSlept,
   noMargin,
@@ -98,6 +99,37 @@ export const mutants: readonly Mutant[] = [
     rules: { ...soundRules, promiseBinds: false },
     shape: faults('store-unreachable', 'store-freeze', 'store-disk-stall', 'cut-store'),
     within: 20_000,
+  },
+  {
+    name: 'the promise is counted from the answer',
+    breaks:
+      'a peer is bound from when it heard the question, and the holder counts from when it asked',
+    rules: withStep(countConsentFromTheAnswer),
+    shape: (knobs, dice) => ({
+      ...faults(
+        'slow-peers',
+        'store-unreachable',
+        'cut-peers',
+        'cut-store',
+        'store-freeze',
+      )(knobs, dice),
+      actLagMs: 45,
+    }),
+    within: 50_000,
+  },
+  {
+    name: 'hand-over by a controller that goes on',
+    breaks: 'the right to write of the old active ends before the lease is handed over',
+    rules: { ...soundRules, holdStops: false },
+    shape: faults('switch-over'),
+    within: 2_000,
+  },
+  {
+    name: 'hand-over without comparing',
+    breaks: 'a renewal proves that a hand-over of unknown outcome will not happen',
+    rules: withStore({ comparesOnHandOver: false }),
+    shape: lateMessages('switch-over', 'slow-store', 'cut-store-answers'),
+    within: 10_000,
   },
   {
     name: 'claim on a refused connection',

@@ -24,6 +24,8 @@ export interface Rules {
   readonly testimonyBinds: boolean;
   /** Whoever promised to stay passive does. */
   readonly promiseBinds: boolean;
+  /** A controller that says that it holds has stopped. */
+  readonly holdStops: boolean;
   /** A refused connection proves nothing. */
   readonly refusalIsNoProof: boolean;
   /** Each life of a heartbeat has an id of its own. */
@@ -42,6 +44,7 @@ export const soundRules: Rules = {
   isTied: true,
   testimonyBinds: true,
   promiseBinds: true,
+  holdStops: true,
   refusalIsNoProof: true,
   hasIncarnations: true,
   agentChecksTerm: true,

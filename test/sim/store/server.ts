@@ -1,4 +1,4 @@
-import type { Claim, Held } from '@understudy/heartbeat/lease/port';
+import type { Claim, Held, Holder } from '@understudy/heartbeat/lease/port';
 import type { Term } from '@understudy/shared/kernel/term';
 import type { Engine } from '../kernel/engine.ts';
 import { FenceLock, type Writer } from './fence-lock.ts';
@@ -6,6 +6,7 @@ import { type Loaded, Repository, type Writes } from './repository.ts';
 import {
   type Change,
   claimLease,
+  handOverLease,
   type LeaseAnswer,
   type Moment,
   preparedTables,
@@ -135,13 +136,30 @@ export class StoreServer {
   }
 
   claim(claim: Claim, statement: Statement, reply: (answer: LeaseAnswer | null) => void): void {
+    this.#grant(statement, reply, (moment) => claimLease(this.#tables, claim, moment));
+  }
+
+  handOver(
+    handed: { readonly held: Held; readonly renewSeq: bigint; readonly to: Holder },
+    statement: Statement,
+    reply: (answer: LeaseAnswer | null) => void,
+  ): void {
+    this.#grant(statement, reply, (moment) => handOverLease(this.#tables, handed, moment));
+  }
+
+  /** What raises the fence takes its lock alone first. */
+  #grant(
+    statement: Statement,
+    reply: (answer: LeaseAnswer | null) => void,
+    decide: (moment: Moment) => Change,
+  ): void {
     const arrivedAt = this.#options.engine.now;
     this.#write(statement, () => {
       const run = () => {
         const waitedMs = this.#options.engine.now - arrivedAt;
         if (waitedMs > CLAIM_GIVES_UP_MS) return reply(null);
         const { clockMs } = this;
-        const change = claimLease(this.#tables, claim, this.#moment(clockMs));
+        const change = decide(this.#moment(clockMs));
         const answer = this.#change(change, clockMs);
         if (answer.outcome === 'granted') this.#options.onHint();
         reply(answer);

@@ -217,6 +217,8 @@ export class WorkPlane {
 
   #dispatch(): void {
     if (this.#queue.size === 0 || this.#committer.isAway || !this.#controller.mayAct()) return;
+    // What waits is looked at again with the next beat, should the role stay.
+    if (!this.#controller.isOpen) return;
     const candidates = [...this.#agents].flatMap(([id, { stream }]) => {
       const free = SLOTS - this.#openOn(id).length;
       return stream === null || free <= 0 ? [] : [{ id, labels: {}, free }];
