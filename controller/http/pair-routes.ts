@@ -3,8 +3,7 @@ import { formatTerm } from '@understudy/shared/kernel/term';
 import type { AgentView, PairView } from '@understudy/shared/protocol/api';
 import { eventPlace } from '@understudy/shared/protocol/events';
 import { z } from 'zod';
-import type { Reader } from '../store/reader.ts';
-import type { EventRecord } from '../store/records.ts';
+import { sendEvents } from '../stream/events.ts';
 import { openEventStream } from '../stream/sse.ts';
 import { Refusal } from '../work/refusal.ts';
 import { agentView, eventView } from '../work/views.ts';
@@ -12,8 +11,6 @@ import type { AppParts } from './app.ts';
 import { check } from './input.ts';
 import { makeMetrics } from './metrics.ts';
 import { summaryPage } from './summary-page.ts';
-
-const PAGE = 1_000;
 
 const eventsSchema = z.object({
   after: z
@@ -74,48 +71,23 @@ export function pairRoutes(parts: AppParts): Router {
     const items = found.map(eventView);
     context.body = { items, next: items.length === limit ? (items.at(-1)?.seq ?? null) : null };
   });
-  router.get('/api/v1/events/stream', async (context) => {
+  router.get('/api/v1/events/stream', (context) => {
     const last = context.get('last-event-id');
     const { after } = check(eventsSchema, last === '' ? {} : { after: last });
-    // Listening begins before the past is read: what is committed meanwhile must not fall between.
-    const waiting: EventRecord[] = [];
-    let take = (events: readonly EventRecord[]): void => void waiting.push(...events);
-    const stopListening = state.onEvents((events) => take(events));
-    try {
-      const past = after === undefined ? [] : await allEvents(reader, BigInt(after));
-      if (context.res.closed) return stopListening();
-      const close = () => stream.close();
-      const stream = openEventStream(context, () => {
-        stopListening();
-        parts.isClosing.removeEventListener('abort', close);
-      });
-      parts.isClosing.addEventListener('abort', close);
-      let lastSeq = after === undefined ? 0n : BigInt(after);
-      take = (events) => {
-        for (const event of events.filter(({ seq }) => seq > lastSeq)) {
-          lastSeq = event.seq;
-          const data = eventView(event);
-          stream.send({ type: event.kind, id: data.seq, data });
-        }
-      };
-      take(past);
-      take(waiting);
-    } catch (error) {
-      stopListening();
-      throw error;
-    }
+    const over = new AbortController();
+    const close = () => stream.close();
+    const stream = openEventStream(context, () => {
+      parts.isClosing.removeEventListener('abort', close);
+      over.abort();
+    });
+    parts.isClosing.addEventListener('abort', close);
+    if (parts.isClosing.aborted) close();
+    void sendEvents({
+      ...{ state, reader, stream, signal: over.signal },
+      after: after === undefined ? null : BigInt(after),
+    });
   });
   return router;
-}
-
-/** All events after one, page by page. */
-async function allEvents(reader: Reader, after: bigint): Promise<EventRecord[]> {
-  const found: EventRecord[] = [];
-  for (;;) {
-    const page = await reader.events(found.at(-1)?.seq ?? after, PAGE);
-    found.push(...page);
-    if (page.length < PAGE) return found;
-  }
 }
 
 function agentsOf({ agents, state }: AppParts): AgentView[] {

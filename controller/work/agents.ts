@@ -4,6 +4,7 @@ import type { Candidate } from '../dispatch/queue.ts';
 import { judgeUnknown, unwantedOf } from '../dispatch/reconcile.ts';
 import { openAttempt, type RunRecord } from '../dispatch/run.ts';
 import { loseAttempt } from '../dispatch/transitions.ts';
+import type { Changes } from '../store/changes.ts';
 import type { AgentRecord, EventKind, NewEvent } from '../store/records.ts';
 import { type AgentEntry, type OrderStream, pastOf, refuseLate } from './agent-entry.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
@@ -107,7 +108,7 @@ export class AgentService {
     const term = formatTerm(this.#context.term);
     stream.send({ type: 'hello', term, node: this.#context.node });
     for (const run of this.#state.openOnAgent(id)) this.orderCancel(run);
-    void this.#state.apply({ events: [this.#event(id, 'agent-connected', 'connected')] });
+    this.#note({ events: [this.#event(id, 'agent-connected', 'connected')] });
     this.#state.onQueued();
   }
 
@@ -120,7 +121,7 @@ export class AgentService {
     entry.record = { ...entry.record, lastSeenAt: now };
     this.#awaitReturn(id);
     const event = this.#event(id, 'agent-disconnected', 'disconnected');
-    void this.#state.apply({ agents: [entry.record], events: [event] });
+    this.#note({ agents: [entry.record], events: [event] });
   }
 
   /** The registration of a worker; refuses whoever is not, or no longer, registered here. */
@@ -266,6 +267,11 @@ export class AgentService {
     }
     // What could not be dispatched in a moment of doubt, or without the database, is looked at again.
     if (this.#state.queue.size > 0) this.#state.onQueued();
+  }
+
+  /** Who comes and goes again and again during an outage must not fill the memory. */
+  #note(changes: Changes): void {
+    if (!this.#context.committer.isFull) void this.#state.apply(changes);
   }
 
   #event(id: string, kind: EventKind, what: string): NewEvent {

@@ -56,8 +56,12 @@ async function timed(asked: Promise<Answer>): Promise<Answer & { readonly tookMs
   return { ...(await asked), tookMs: performance.now() - startedAt };
 }
 
-async function follow(bench: Bench, path: string): Promise<{ over: boolean; text: string }> {
-  const headers = { authorization: `Bearer ${TOKEN}` };
+async function follow(
+  bench: Bench,
+  path: string,
+  after = '',
+): Promise<{ over: boolean; text: string }> {
+  const headers = { authorization: `Bearer ${TOKEN}`, 'last-event-id': after };
   const response = await fetch(`${bench.url}${path}`, { headers });
   const seen = { over: false, text: '' };
   const read = async () => {
@@ -125,6 +129,7 @@ test.serial(
       ['GET', `/api/v1/runs/${id}/log`],
     ];
     worker.forget();
+    const missed = await follow(bench, '/api/v1/events/stream', '0');
     while (performance.now() - frozenAt < OUTAGE_MS) {
       for (const [method, path, body] of kept) {
         const answer = await timed(bench.ask(method, path, body));
@@ -166,6 +171,8 @@ test.serial(
     t.is(output.text, 'hello');
     t.like((await bench.ask('GET', `/api/v1/runs/${id}`)).body, { state: 'succeeded' });
     await until('the events go on', async () => events.text.includes('run-ended'));
+    await until('so do those that were missed', async () => missed.text.includes('run-ended'));
+    t.is(missed.text.match(/^event: tenure-begun$/gm)?.length, 1);
     const agents = (await bench.ask('GET', '/api/v1/agents')).body as Page<AgentView>;
     t.is(agents.items.find((agent) => agent.id === 'w1')?.state, 'connected');
     t.is(bench.child.exitCode, null);

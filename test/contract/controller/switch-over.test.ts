@@ -16,7 +16,7 @@ const HOLD_MS = 400;
 const FORWARD_MS = 5_000;
 /** The longest that a request may wait through a switch-over, where they usually take no longer than that. */
 const LONGEST_MS = 500;
-const USUAL_MS = 25;
+const USUAL_MS = 100;
 
 async function pair(t: ExecutionContext): Promise<{ a: Bench; b: Bench }> {
   const a = await Bench.start(t, store.postgres);
