@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import test from 'ava';
@@ -97,6 +98,8 @@ test('a controller that names the next one sends the agent there, listed or not'
   const retry = { everyMs: 60_000, timeoutMs: 20_000, limit: 5 };
   const agent = new AgentProcess(t, { controllers: [a.url], retry });
   await a.untilFollowed();
+  // What is written to the disk first must not make it miss the word that it is sent away.
+  a.order({ type: 'cancel', term: '1', run: randomUUID(), attempt: 1, reason: 'by request' });
   a.order({ type: 'leave', term: '1', next: c.url });
   a.endStreams();
   await c.untilFollowed();
