@@ -10,7 +10,7 @@ import {
   testimonySchema,
 } from '@understudy/shared/protocol/peer';
 import { messageOf } from '@understudy/shared/runtime/errors';
-import type { AxiosInstance } from 'axios';
+import { type AxiosInstance, isCancel } from 'axios';
 import type { z } from 'zod';
 import type { Held } from '../lease/port.ts';
 import type { SwitchOverResult } from '../operator.ts';
@@ -175,11 +175,12 @@ export class PeerLink {
     timeoutMs = this.#options.timeoutMs,
   ): Promise<unknown> {
     const nonce = randomUUID();
-    const response = await this.#http.post<string>(
-      this.view.url + path,
-      JSON.stringify(body(nonce)),
-      { timeout: timeoutMs, signal: AbortSignal.timeout(timeoutMs) },
-    );
+    const limits = { timeout: timeoutMs, signal: AbortSignal.timeout(timeoutMs) };
+    const response = await this.#http
+      .post<string>(this.view.url + path, JSON.stringify(body(nonce)), limits)
+      .catch((error: unknown) => {
+        throw isCancel(error) ? new Error(`no answer within ${timeoutMs} ms`) : error;
+      });
     if (response.status === 401) throw new Error('it refuses our token (401)');
     if (response.status !== 200) {
       throw new Error(`it answered ${response.status}: ${String(response.data).slice(0, 200)}`);

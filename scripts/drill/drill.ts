@@ -69,7 +69,9 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
     const isOver = (found: FitPair) => plan.failure === null || found.term > pair.term;
     const whole = await untilWhole(heartbeats, isOver, WHOLE_WITHIN_MS);
     await delay(AFTERMATH_MS);
-    return judge({ kind, plan, pair, whole, promisedMs, observed: prober.observed() });
+    const observed = prober.observed();
+    const isOneAddress = options.urls.length === 1;
+    return judge({ isOneAddress, kind, plan, pair, whole, promisedMs, observed });
   } finally {
     options.breakOff.removeEventListener('abort', undoNow);
     plan.undo();
@@ -84,14 +86,27 @@ interface Outcome {
   readonly whole: FitPair | null;
   readonly promisedMs: number;
   readonly observed: Observed;
+  /** Users' own address was asked, which is to be answered by whoever is active. */
+  readonly isOneAddress: boolean;
 }
 
-function judge({ kind, plan, pair, whole, promisedMs, observed }: Outcome): DrillResult {
+function judge({
+  isOneAddress,
+  kind,
+  plan,
+  pair,
+  whole,
+  promisedMs,
+  observed,
+}: Outcome): DrillResult {
   const measuredMs = Math.round(observed.longestSilenceMs * 10) / 10;
   const complaints: string[] = [];
   if (measuredMs > promisedMs) complaints.push(`nobody answered for ${measuredMs} ms`);
   if (whole === null)
     complaints.push(`the pair was not whole again within ${WHOLE_WITHIN_MS / 1_000} s`);
+  if (kind === 'switchover' && isOneAddress && observed.failed > 0) {
+    complaints.push(`${observed.failed} requests failed, where none should`);
+  }
   if (plan.failure === null && whole !== null && whole.term !== pair.term) {
     complaints.push(`the role moved, though only the database was away: term ${whole.term}`);
   }
@@ -126,7 +141,12 @@ function announce(plan: DrillPlan, pair: FitPair, promisedMs: number): string {
     plan.failure === null
       ? `${node} stays active, and users are answered all the time (no gap above ${promisedMs} ms)`
       : `users are without an answer for at most ${promisedMs} ms`;
-  return `pair ${name}, ${node} is active under term ${pair.term}\nwill do: ${plan.deed}\npromised: ${promise}`;
+  const lines = [
+    `pair ${name}, ${node} is active under term ${pair.term}`,
+    `will do: ${plan.deed}`,
+    `promised: ${promise}`,
+  ];
+  return lines.join('\n');
 }
 
 /** The pair's own API, on each node: whichever is active answers. */

@@ -151,6 +151,15 @@ test('F122: a wrong token is refused, and said to be the reason', async (t) => {
   t.is(await exchanged(peers), 'it refuses our token (401)');
 });
 
+test('A peer that takes the question and never answers is said to be silent, and for how long', async (t) => {
+  const url = await listen(
+    t,
+    createServer(() => undefined),
+  );
+  const { peers } = asking(url, token, { timeoutMs: 50 });
+  t.is(await exchanged(peers), 'no answer within 50 ms');
+});
+
 test('A peer that gives its word is heard with its node and the term asked for', async (t) => {
   const asked: bigint[] = [];
   const url = await answeringPeer(t, ({ term }) => {
