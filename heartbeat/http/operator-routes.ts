@@ -8,7 +8,7 @@ import type Koa from 'koa';
 import { z } from 'zod';
 import type { Operator, PauseResult, SwitchOverResult } from '../operator.ts';
 import { answerError } from './answer.ts';
-import { readJsonBody } from './body.ts';
+import { readBody } from './body.ts';
 
 export interface OperatorRoutesOptions {
   readonly token: string;
@@ -22,6 +22,7 @@ export interface OperatorRoutesOptions {
 
 const DAY_MS = 86_400_000;
 const DEFAULT_PAUSE_MS = 1_800_000;
+const BODY_LIMIT_BYTES = 16_384;
 
 const eventsSchema = z.object({
   after: z
@@ -143,21 +144,27 @@ async function checkedBody<T extends z.ZodType>(
   context: Koa.Context,
   schema: T,
 ): Promise<z.output<T> | null> {
-  const body = await readJsonBody(context.req);
-  switch (body.kind) {
-    case 'json':
-      return check(context, schema, body.value);
-    case 'not-json':
-      answerError(context, 400, 'bad-request', 'the body is not JSON');
-      return null;
-    case 'too-large':
-      context.set('connection', 'close');
-      answerError(context, 413, 'too-large', 'the body is too large');
-      return null;
-    case 'too-slow':
-      context.set('connection', 'close');
-      answerError(context, 408, 'too-slow', 'the body came too slowly');
-      return null;
+  const read = await readBody(context.req, BODY_LIMIT_BYTES);
+  if (read === 'too-large' || read === 'too-slow') {
+    context.set('connection', 'close');
+    if (read === 'too-large') answerError(context, 413, read, 'the body is too large');
+    else answerError(context, 408, read, 'the body came too slowly');
+    return null;
+  }
+  const json = parseJson(read.text);
+  if (json !== undefined) return check(context, schema, json);
+  answerError(context, 400, 'bad-request', 'the body is not JSON');
+  return null;
+}
+
+/** No body at all counts as an empty object; undefined when it is no JSON. */
+function parseJson(text: string): unknown {
+  if (text.trim() === '') return {};
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The sender is told.
+    return undefined;
   }
 }
 

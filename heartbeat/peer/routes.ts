@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import {
   type ConsentWire,
@@ -17,6 +16,7 @@ import type { Log } from '@understudy/shared/runtime/log';
 import { isSameSecret } from '@understudy/shared/runtime/secret';
 import type Koa from 'koa';
 import type { z } from 'zod';
+import { readBody } from '../http/body.ts';
 import type { Held } from '../lease/port.ts';
 import type { SwitchOverResult } from '../operator.ts';
 import type { ConsentRefusal } from '../role/state.ts';
@@ -49,7 +49,6 @@ export interface PeerRoutesOptions {
 const BODY_LIMIT_BYTES = 65_536;
 /** However much is wrong with a message, what is said of it stays short. */
 const MOST_ISSUES = 10;
-const BODY_TIMEOUT_MS = 2_000;
 
 /**
  * The answering side of the peer link. Whoever has no token gets 401 before anything is read; whatever is
@@ -81,7 +80,7 @@ function answering(options: PeerRoutesOptions): Koa.Middleware {
       }
       return refuse(context, 401, 'unauthorized', 'the token is not that of this pair');
     }
-    const read = await readBody(context.req);
+    const read = await readBody(context.req, BODY_LIMIT_BYTES);
     if (read === 'too-large') return refuse(context, 413, 'too-large', 'the body is too large');
     if (read === 'too-slow') return refuse(context, 408, 'too-slow', 'the body came too slowly');
     const body = read.text;
@@ -250,29 +249,4 @@ function refuse(context: Koa.Context, status: number, code: string, message: str
 
 function codeOf(body: unknown): string {
   return (body as { error?: { code?: string } } | undefined)?.error?.code ?? 'not-found';
-}
-
-type Unread = 'too-large' | 'too-slow';
-
-/** Reads a small body within a time limit. The connection is left open, so that a refusal can be answered. */
-async function readBody(request: IncomingMessage): Promise<{ text: string } | Unread> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    const finish = (read: { text: string } | Unread) => {
-      clearTimeout(timer);
-      request.off('data', take);
-      resolve(read);
-    };
-    const take = (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > BODY_LIMIT_BYTES) return finish('too-large');
-      chunks.push(chunk);
-    };
-    const timer = setTimeout(() => finish('too-slow'), BODY_TIMEOUT_MS);
-    request.on('data', take);
-    request.once('end', () => finish({ text: Buffer.concat(chunks).toString('utf8') }));
-    // The asker broke off: there is nobody to answer.
-    request.once('error', () => finish('too-slow'));
-  });
 }

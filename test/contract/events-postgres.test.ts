@@ -68,3 +68,31 @@ test('A store that is away is told as such, within its time limits', async (t) =
   t.is((await store.read({ after: null, limit: 1 })).kind, 'failed');
   store.close();
 });
+
+test('The history is bounded: of more than 10,000 events the oldest go', async (t) => {
+  const prepared = await makeStore(t);
+  const { database, schema, pair } = prepared;
+  const client = await prepared.connect();
+  await client.query(
+    `insert into pair_event (pair, node, incarnation, seq, at, kind, message, facts)
+     select $1, 'b', 'i', n, clock_timestamp() - (n * interval '1 s'), 'k', 'm', '{}'
+     from generate_series(1, 10500) n`,
+    [pair],
+  );
+  const store = makePostgresEventStore({ database, schema, pair, node: 'a' });
+  t.teardown(() => store.close());
+  const count = async () => {
+    const { rows } = await client.query<{ kept: number; oldest: number }>(
+      'select count(*)::int as kept, max(seq)::int as oldest from pair_event where node = $1',
+      ['b'],
+    );
+    return rows[0] ?? { kept: 0, oldest: 0 };
+  };
+  // It is looked after at one write in twenty.
+  for (let seq = 1; seq <= 500 && (await count()).kept > 10_000; seq += 1) {
+    await store.write([eventOf('a', seq, Date.now())]);
+  }
+  const { kept, oldest } = await count();
+  t.true(kept <= 10_000 && kept > 9_400, `${kept} kept`);
+  t.is(oldest, kept, 'the newest ones');
+});
