@@ -302,11 +302,16 @@ export class SimController {
   }
 
   #answer(run: RunRecord): void {
-    const mayAct = this.mayAct();
-    this.#later(this.#lag(), () => {
+    const lagMs = this.#lag();
+    if (this.mayAct()) {
+      // One that is stopped between the look and the act is out of anybody's reach.
+      this.#world.engine.after(lagMs, () => {
+        if (this.process.isRunning) this.#world.audit.answered(this, run);
+      });
+    }
+    this.#later(lagMs + 0.1, () => {
       this.#underWay -= 1;
       this.#endWhenDrained();
-      if (mayAct) this.#world.audit.answered(this, run);
     });
   }
 

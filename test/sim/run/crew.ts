@@ -10,6 +10,8 @@ export interface Played {
   readonly found: readonly Found[];
   readonly counters: Counters;
   readonly seconds: number;
+  /** Of the processor, on all cores. */
+  readonly cpuSeconds: number;
 }
 
 /** How many seeds one worker plays before it reports. */
@@ -28,6 +30,7 @@ export class Crew {
 
   async play({ from, count }: Range): Promise<Played> {
     const startedAt = performance.now();
+    const cpuBefore = process.cpuUsage();
     const counters = emptyCounters();
     const found: Found[] = [];
     const pieces: Order[] = [];
@@ -39,7 +42,9 @@ export class Crew {
       addCounters(counters, answer.counters);
     });
     const seconds = (performance.now() - startedAt) / 1_000;
-    return { found: found.toSorted((a, b) => a.seed - b.seed), counters, seconds };
+    const { user, system } = process.cpuUsage(cpuBefore);
+    const cpuSeconds = (user + system) / 1e6;
+    return { found: found.toSorted((a, b) => a.seed - b.seed), counters, seconds, cpuSeconds };
   }
 
   /** Looks for a seed that catches each mutant. */

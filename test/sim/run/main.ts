@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { playHistory } from '../history.ts';
 import { mutants } from '../plan/mutants.ts';
+import { UNSOUND } from './batch.ts';
 import { Crew } from './crew.ts';
 import { describeCounters, describeMutant, describeViolation } from './report.ts';
 
@@ -47,8 +48,8 @@ async function main(): Promise<void> {
 }
 
 async function play(crew: Crew, from: number, count: number): Promise<boolean> {
-  const { found, counters, seconds } = await crew.play({ from, count });
-  say(`${describeCounters(counters, seconds, crew.size)}\n`);
+  const { found, counters, ...cost } = await crew.play({ from, count });
+  say(`${describeCounters(counters, { ...cost, workers: crew.size })}\n`);
   for (const each of found) say(describeViolation(each));
   say(`seeds ${from} to ${from + count - 1}: ${found.length} violations\n`);
   return found.length === 0;
@@ -57,7 +58,7 @@ async function play(crew: Crew, from: number, count: number): Promise<boolean> {
 async function hunt(crew: Crew): Promise<boolean> {
   let uncaught = 0;
   await crew.hunt((mutant, found) => {
-    if (found === null) uncaught += 1;
+    if (found === null || found.rule === UNSOUND) uncaught += 1;
     say(describeMutant(mutant, found));
   });
   say(`${mutants.length} mutants, ${uncaught} not caught\n`);

@@ -3,15 +3,23 @@ import { agentFaults, faultKinds } from '../plan/fault-kinds.ts';
 import type { Mutant } from '../plan/mutants.ts';
 import type { Found } from './batch.ts';
 
+export interface Cost {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  readonly workers: number;
+}
+
 /** What was played, how fast, and how often each fault met each phase. */
-export function describeCounters(counters: Counters, seconds: number, workers: number): string {
+export function describeCounters(counters: Counters, cost: Cost): string {
+  const { seconds, cpuSeconds, workers } = cost;
   const { histories, simulatedMs, grants, claims, testimonies, consents, answers, commits } =
     counters;
   const rate = Math.round(histories / seconds);
   const each = (simulatedMs / 1_000 / histories).toFixed(1);
   const bases = Object.entries(claims).map(([basis, count]) => `${count} ${basis}`);
   return [
-    `${histories} histories of ${each} s in ${seconds.toFixed(1)} s: ${rate} a second on ${workers} workers`,
+    `${histories} histories of ${each} s in ${seconds.toFixed(1)} s: ${rate} a second on ${workers} workers, ` +
+      `${Math.round(histories / cpuSeconds)} a second of processor time`,
     `${grants} grants; claims: ${bases.join(', ')}; ${testimonies} testimonies; ${consents} consents; ` +
       `${commits} commits, ${answers} answers`,
     '',
