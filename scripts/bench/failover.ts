@@ -1,165 +1,87 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { formatDurationMs, parseDurationMs } from '@understudy/shared/kernel/duration';
 import { messageOf, UserError } from '@understudy/shared/runtime/errors';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { type ApiClient, makeApiClient } from '../cli/client/api-client.ts';
-import { listAgents } from '../cli/commands/agent.ts';
-import { print, table } from '../cli/output.ts';
+import { Command, InvalidArgumentError } from 'commander';
+import { print } from '../cli/output.ts';
 import { stopOnSignals } from '../local/stop-signals.ts';
-import { type LocalSystem, startSystem } from '../local/system.ts';
-import { type Fault, faults } from './faults.ts';
-import { findActive } from './pair.ts';
-import { type Prober, startProber } from './prober.ts';
-import { prepareWork, tellFaults, type Workload } from './work.ts';
-
-const AGENTS_WITHIN_MS = 60_000;
-
-/**
- * Measures how long the API is away when something happens to the active host, and checks that no run
- * is lost or doubled by it. Starts a system of its own in a temporary folder. Exit code 1 when a run
- * was lost, doubled, or left running.
- */
-async function benchFailover(options: BenchOptions): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'understudy-bench-'));
-  let system: LocalSystem | null = null;
-  const cleanUp = async () => {
-    await system?.stop();
-    rmSync(folder, { recursive: true, force: true });
-  };
-  stopOnSignals().addEventListener('abort', () => void cleanUp().finally(() => process.exit(1)));
-  try {
-    system = await startSystem({
-      data: join(folder, 'system'),
-      portBase: options.portBase,
-      agents: 2,
-    });
-    return await measure(system, folder, options);
-  } finally {
-    await cleanUp();
-  }
-}
+import { type Figure, figureTable, isKept, summarise } from './report.ts';
+import { scenarios } from './scenarios/all.ts';
+import type { Scenario } from './scenarios/scenario.ts';
+import { openStage, type Stage } from './stage.ts';
 
 interface BenchOptions {
   readonly times: number;
-  readonly only?: string;
+  readonly only: readonly Scenario[];
+  readonly target: number;
   readonly portBase: number;
   readonly jobs: number;
 }
 
-interface Result {
-  readonly fault: Fault;
-  readonly downtimesMs: readonly number[];
+interface Played {
+  readonly figures: readonly Figure[];
   readonly complaints: readonly string[];
 }
 
-async function measure(
-  system: LocalSystem,
-  folder: string,
-  options: BenchOptions,
-): Promise<number> {
-  const { layout, token } = system;
-  await findActive(system);
-  const api = makeApiClient({
-    controllers: [layout.frontUrl],
-    heartbeats: layout.hosts.map((host) => host.heartbeatUrl),
-    token,
-    timeoutMs: 60_000,
+/**
+ * Measures how long users wait when something happens to a pair, beside what is promised, and checks that
+ * no run is lost or doubled by it. Starts systems of its own in temporary folders. Exit code 1 when a
+ * promise was broken, or when a run was lost, doubled, or left running.
+ */
+async function benchFailover(options: BenchOptions): Promise<number> {
+  const open = new Set<{ close(): Promise<void> }>();
+  stopOnSignals().addEventListener('abort', () => {
+    const closed = Promise.allSettled([...open].map((each) => each.close()));
+    void closed.finally(() => process.exit(1));
   });
-  const work = await prepareWork(api, folder);
-  const ports = [layout.frontPort, ...layout.hosts.map((host) => host.controllerPort)];
-  const prober = startProber({
-    targets: ports.map((port) => ({ host: '127.0.0.1', port })),
-    path: '/api/v1/pair',
-    token,
-  });
-  const results: Result[] = [];
-  try {
-    for (const fault of faults) {
-      if (options.only !== undefined && options.only !== fault.name) continue;
-      results.push(await repeat(fault, options, { system, api, work, prober }));
+  const played: Played[] = [];
+  for (const isProxied of [false, true]) {
+    const chosen = options.only.filter((scenario) => scenario.isProxied === isProxied);
+    if (chosen.length === 0) continue;
+    const opening = openStage({ ...options, targetMs: options.target, isProxied });
+    const closing = { close: async () => (await opening).close() };
+    open.add(closing);
+    const stage = await opening;
+    try {
+      for (const scenario of chosen) played.push(await repeat(scenario, stage, options.times));
+    } finally {
+      await stage.close();
+      open.delete(closing);
     }
-  } finally {
-    prober.stop();
   }
-  report(results, options);
-  return results.some((result) => result.complaints.length > 0) ? 1 : 0;
+  return report(played, options);
 }
 
-interface Rig {
-  readonly system: LocalSystem;
-  readonly api: ApiClient;
-  readonly work: Workload;
-  readonly prober: Prober;
-}
-
-async function repeat(fault: Fault, { times, jobs }: BenchOptions, rig: Rig): Promise<Result> {
-  const downtimesMs: number[] = [];
+async function repeat(scenario: Scenario, stage: Stage, times: number): Promise<Played> {
+  const { name, title, measures } = scenario;
+  const values: (readonly number[])[] = [];
   const complaints: string[] = [];
   for (let round = 1; round <= times; round += 1) {
-    await agentsConnected(rig.api);
-    const ids = await rig.work.start(jobs);
-    const victim = await findActive(rig.system);
-    rig.prober.begin();
-    fault.inject(victim);
-    await untilNextTerm(rig.system, victim.term);
-    // A moment more, so that a second interruption right after the first one counts as well.
-    await delay(500);
-    const downtimeMs = Math.round(rig.prober.longestSilenceMs() * 10) / 10;
-    downtimesMs.push(downtimeMs);
-    const found = tellFaults(await rig.work.judge(ids));
-    if (ids.length < jobs) found.push(`only ${ids.length} of ${jobs} runs were accepted`);
-    complaints.push(...found.map((line) => `${fault.name}, round ${round}: ${line}`));
-    process.stderr.write(`${fault.title}, ${round} of ${times}: ${downtimeMs} ms\n`);
-    for (const line of found) process.stderr.write(`  ${line}\n`);
+    const played = await scenario.play(stage);
+    values.push(played.values.map((value) => Math.round(value * 10) / 10));
+    const shown = measures.map(({ unit }, index) => `${values.at(-1)?.[index]} ${unit}`).join(', ');
+    process.stderr.write(`${title}, ${round} of ${times}: ${shown}\n`);
+    for (const line of played.complaints) {
+      process.stderr.write(`  ${line}\n`);
+      complaints.push(`${name}, round ${round}: ${line}`);
+    }
   }
-  return { fault, downtimesMs, complaints };
+  const figures = measures.map(
+    (measure, index): Figure => ({
+      ...{ scenario: name, measure: measure.name, title: measure.title, unit: measure.unit },
+      values: values.map((each) => each[index] ?? Number.NaN),
+      most: measure.most(stage),
+    }),
+  );
+  return { figures, complaints };
 }
 
-/** Work is given out only once both agents have found the controller that is active now. */
-async function agentsConnected(api: ApiClient): Promise<void> {
-  const deadline = performance.now() + AGENTS_WITHIN_MS;
-  while (performance.now() < deadline) {
-    const agents = await listAgents(api);
-    if (agents.filter((agent) => agent.state === 'connected').length >= 2) return;
-    await delay(50);
-  }
-  throw new UserError(`the agents did not connect within ${AGENTS_WITHIN_MS / 1_000} s`);
-}
-
-async function untilNextTerm(system: LocalSystem, term: string): Promise<void> {
-  while (BigInt((await findActive(system)).term) <= BigInt(term)) await delay(20);
-}
-
-function report(results: readonly Result[], { jobs }: BenchOptions): void {
-  const rows = results.map(({ fault, downtimesMs, complaints }) => [
-    fault.title,
-    `${downtimesMs.length}`,
-    ...[median(downtimesMs), Math.min(...downtimesMs), Math.max(...downtimesMs)].map(
-      (ms) => `${ms} ms`,
-    ),
-    `${downtimesMs.length * jobs}`,
-    `${complaints.length}`,
-  ]);
-  print(table(['FAULT', 'TIMES', 'MEDIAN', 'MIN', 'MAX', 'RUNS', 'COMPLAINTS'], rows));
-  const summary = results.map(({ fault, downtimesMs, complaints }) => ({
-    fault: fault.name,
-    times: downtimesMs.length,
-    medianMs: median(downtimesMs),
-    minMs: Math.min(...downtimesMs),
-    maxMs: Math.max(...downtimesMs),
-    complaints,
-  }));
-  print(JSON.stringify(summary));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? Number.NaN;
-  const lower = sorted.length % 2 === 0 ? (sorted[middle - 1] ?? upper) : upper;
-  return Math.round(((lower + upper) / 2) * 10) / 10;
+function report(played: readonly Played[], { target }: BenchOptions): number {
+  const figures = played.flatMap((each) => each.figures);
+  const complaints = played.flatMap((each) => each.complaints);
+  print(`failover.target ${formatDurationMs(target)}`);
+  print(figureTable(figures));
+  for (const complaint of complaints) print(`complaint: ${complaint}`);
+  print(JSON.stringify({ targetMs: target, figures: figures.map(summarise), complaints }));
+  return complaints.length === 0 && figures.every(isKept) ? 0 : 1;
 }
 
 function whole(text: string): number {
@@ -168,10 +90,26 @@ function whole(text: string): number {
   return Number(text);
 }
 
+function duration(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === null) throw new InvalidArgumentError('expected a duration, like 1s');
+  return ms;
+}
+
+function chosen(text: string): readonly Scenario[] {
+  return text.split(',').map((name) => {
+    const found = scenarios.find((scenario) => scenario.name === name.trim());
+    if (found !== undefined) return found;
+    throw new InvalidArgumentError(`expected some of ${names}`);
+  });
+}
+
+const names = scenarios.map((scenario) => scenario.name).join(',');
 const program = new Command('bench:failover')
-  .description('downtime of the API under faults of the active host')
-  .option('--times <count>', 'rounds per fault', whole, 10)
-  .addOption(new Option('--only <fault>', 'one fault').choices(faults.map((fault) => fault.name)))
+  .description('how long users wait when something happens to a pair, beside what is promised')
+  .option('--times <count>', 'rounds of each', whole, 10)
+  .option('--only <names>', `some of ${names}`, chosen, scenarios)
+  .option('--target <duration>', 'failover.target of the pair', duration, 2_000)
   .option('--port-base <port>', 'six ports from this one on', whole, 7500)
   .option('--jobs <count>', 'runs under way at each fault', whole, 20);
 program.parse();
@@ -179,5 +117,5 @@ try {
   process.exitCode = await benchFailover(program.opts<BenchOptions>());
 } catch (error) {
   process.stderr.write(`bench:failover: ${messageOf(error)}\n`);
-  process.exitCode = 1;
+  process.exitCode = error instanceof UserError ? error.exitCode : 1;
 }

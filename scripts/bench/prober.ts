@@ -1,4 +1,6 @@
 import { request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { UserError } from '@understudy/shared/runtime/errors';
 
 export interface Target {
   readonly host: string;
@@ -13,6 +15,8 @@ export interface ProberOptions {
 
 /** Asks all the time; what counts is when an answer arrived, whichever target gave it. */
 export interface Prober {
+  /** Waits for the first answers, so that code and connections are warm. */
+  warm(): Promise<void>;
   /** Forgets what was, and begins to look for the longest silence. */
   begin(): void;
   /** The longest time without a successful answer since `begin`, up to now. */
@@ -22,6 +26,8 @@ export interface Prober {
 
 const EVERY_MS = 5;
 const TIMEOUT_MS = 1_000;
+const WARM_AFTER_ANSWERS = 20;
+const WARM_WITHIN_MS = 30_000;
 
 /**
  * Sends a request to each target every 5 ms, each over a connection of its own and without waiting for
@@ -30,7 +36,9 @@ const TIMEOUT_MS = 1_000;
 export function startProber({ targets, path, token }: ProberOptions): Prober {
   let lastAnswerAt = performance.now();
   let longestMs = 0;
+  let answers = 0;
   const note = () => {
+    answers += 1;
     const now = performance.now();
     longestMs = Math.max(longestMs, now - lastAnswerAt);
     lastAnswerAt = now;
@@ -54,6 +62,14 @@ export function startProber({ targets, path, token }: ProberOptions): Prober {
   };
   const timer = setInterval(() => targets.forEach(ask), EVERY_MS);
   return {
+    warm: async () => {
+      const deadline = performance.now() + WARM_WITHIN_MS;
+      while (answers < WARM_AFTER_ANSWERS) {
+        if (performance.now() > deadline)
+          throw new UserError('nobody answers where users would ask');
+        await delay(EVERY_MS);
+      }
+    },
     begin: () => {
       lastAnswerAt = performance.now();
       longestMs = 0;

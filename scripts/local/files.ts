@@ -42,10 +42,19 @@ function keptText(file: string, first: string): string {
   return readFileSync(file, 'utf8').trim();
 }
 
+/** What a host's configuration has in addition, or in place of the usual; only whole keys of the top level. */
+export type HostChanges = (host: HostLayout, database: string) => object;
+
 /** Writes the configuration files of all hosts. They are ours: changes made to them are lost at each start. */
-export function writeConfigFiles(layout: Layout, identity: Identity, database: string): void {
+export function writeConfigFiles(
+  layout: Layout,
+  identity: Identity,
+  database: string,
+  changesOf: HostChanges = () => ({}),
+): void {
   for (const host of layout.hosts) {
-    writeConfig(host.file, hostConfig(host, layout, identity, database));
+    const config = hostConfig(host, layout, identity, database);
+    writeConfig(host.file, { ...config, ...changesOf(host, database) });
   }
   for (const worker of layout.workers)
     writeConfig(worker.file, workerConfig(worker, layout, identity));

@@ -28,6 +28,10 @@ export interface KeptProcess {
   readonly logFile: string;
   /** Null while it does not run. */
   readonly pid: number | null;
+  /** From now on it is not started again when it ends. */
+  keepDown(): void;
+  /** Takes `keepDown` back; starts it when it has ended meanwhile. */
+  letUp(): void;
   /** SIGTERM, and SIGKILL to the whole group when that is not enough. It stays ended. */
   stop(): Promise<void>;
 }
@@ -43,6 +47,7 @@ export function keepProcess(options: KeptOptions): KeptProcess {
   let child: ChildProcess | null = null;
   let timer: NodeJS.Timeout | null = null;
   let isStopping = false;
+  let isKeptDown = false;
   let endsInARow = 0;
   let onEnded: () => void = () => undefined;
 
@@ -68,7 +73,8 @@ export function keepProcess(options: KeptOptions): KeptProcess {
     child = null;
     onEnded();
     if (isStopping) return;
-    const restartInMs = code === exitCodes.badConfig ? null : restartDelayMs(endsInARow);
+    const stays = isKeptDown || code === exitCodes.badConfig;
+    const restartInMs = stays ? null : restartDelayMs(endsInARow);
     endsInARow += 1;
     options.onEnd({ name: options.name, how, restartInMs, logFile: options.logFile });
     if (restartInMs !== null) timer = setTimeout(start, restartInMs);
@@ -80,6 +86,13 @@ export function keepProcess(options: KeptOptions): KeptProcess {
     logFile: options.logFile,
     get pid() {
       return child?.pid ?? null;
+    },
+    keepDown: () => {
+      isKeptDown = true;
+    },
+    letUp: () => {
+      isKeptDown = false;
+      if (child === null && timer === null && !isStopping) start();
     },
     stop: async () => {
       isStopping = true;

@@ -5,7 +5,7 @@ import { exitCodes, UserError } from '@understudy/shared/runtime/errors';
 import { createPair } from '../cli/create.ts';
 import { isPortFree, portHolder } from '../postgres/port.ts';
 import { type Postgres, startPostgres } from '../postgres/start.ts';
-import { prepareFolder, writeConfigFiles } from './files.ts';
+import { type HostChanges, prepareFolder, writeConfigFiles } from './files.ts';
 import { type Front, startFront } from './front.ts';
 import { type KeptProcess, keepProcess, type ProcessEnd } from './kept-process.ts';
 import { type HostLayout, type Layout, layOut, portsOf, type WorkerLayout } from './layout.ts';
@@ -16,6 +16,7 @@ export interface LocalOptions {
   /** Null: the documented ports, 7300 and so on. Else six ports from here on. */
   readonly portBase: number | null;
   readonly agents: number;
+  readonly hostChanges?: HostChanges;
   readonly onEnd?: (end: ProcessEnd) => void;
 }
 
@@ -57,7 +58,7 @@ export async function startSystem(options: LocalOptions): Promise<LocalSystem> {
   const onEnd = options.onEnd ?? (() => undefined);
   let front: Front | null = null;
   try {
-    writeConfigFiles(layout, identity, postgres.url);
+    writeConfigFiles(layout, identity, postgres.url, options.hostChanges);
     await createPair({ pair: identity.pair, database: postgres.url, schema: 'understudy' });
     front = await startFront({
       port: layout.frontPort,

@@ -1,6 +1,6 @@
+import { TcpProxy } from '@understudy/scripts/bench/proxy/proxy';
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from '../support/cluster/eventually.ts';
-import { TcpProxy } from '../support/proxy/proxy.ts';
 import { claimOf, grantTo, readRow } from './support/claims.ts';
 import { serverFor } from './support/store.ts';
 

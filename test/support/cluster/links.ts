@@ -1,4 +1,4 @@
-import { TcpProxy } from '../proxy/proxy.ts';
+import { TcpProxy } from '@understudy/scripts/bench/proxy/proxy';
 import type { HostAddress } from './configs.ts';
 
 export interface LinkEnds {

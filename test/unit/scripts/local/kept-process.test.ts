@@ -72,3 +72,20 @@ test('a stop ends the process and is no end to tell of, even when it is frozen',
   await kept.stop();
   t.deepEqual(ends.all, []);
 });
+
+test('what is kept down stays down until it is let up', async (t) => {
+  const ends = collectEnds();
+  const logFile = join(folder, 'down.log');
+  const command = ['sh', '-c', 'echo started; exec sleep 60'];
+  const kept = keepProcess({ name: 'x', command, logFile, onEnd: ends.onEnd });
+  t.teardown(() => kept.stop());
+  const first = kept.pid;
+  kept.keepDown();
+  const ended = ends.next();
+  if (first !== null) process.kill(first, 'SIGKILL');
+  t.is((await ended).restartInMs, null);
+  t.is(kept.pid, null);
+  kept.letUp();
+  t.not(kept.pid, null);
+  t.not(kept.pid, first);
+});

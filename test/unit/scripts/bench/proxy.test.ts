@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { TcpProxy } from '@understudy/scripts/bench/proxy/proxy';
 import test, { type ExecutionContext } from 'ava';
-import { eventually } from '../../support/cluster/eventually.ts';
-import { TcpProxy } from '../../support/proxy/proxy.ts';
+import { eventually } from '../../../support/cluster/eventually.ts';
 
 test('a perfect link passes bytes on both ways, and the end of each', async (t) => {
   const { proxy, heard } = await echoBehindProxy(t);
