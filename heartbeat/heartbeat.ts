@@ -26,6 +26,7 @@ import { probeTimeoutMs, watchHealth } from './supervise/health.ts';
 import { Hooks } from './supervise/hooks.ts';
 import { takeNodeId } from './supervise/node-id.ts';
 import { endPredecessors, OWNER_VARIABLE, ownerMark } from './supervise/predecessor.ts';
+import { awaitSchema } from './supervise/schema.ts';
 import { SuspensionWatch } from './supervise/suspension.ts';
 
 export interface HeartbeatOptions {
@@ -173,8 +174,21 @@ export class Heartbeat {
 
   /** Asks for a clean stop; `run` resolves when it is done. */
   stop(): void {
+    if (this.#stopping.signal.aborted) return;
     this.#stopping.abort();
-    if (this.#running) this.#driver.dispatch({ kind: 'stop' });
+    if (this.#running) void this.#leave();
+  }
+
+  /** A ready peer gets the role without a failed request; otherwise it is let go. */
+  async #leave(): Promise<void> {
+    const { phase, pausedUntil } = this.#driver.state;
+    const { clock, config, log } = this.#options;
+    const mayMove = config.failover.mode === 'automatic' && pausedUntil <= clock.monotonicMs();
+    if (phase.name === 'serving' && mayMove && this.#exitCode === exitCodes.ok) {
+      const result = await this.#operations.switchOver(null);
+      if (result.kind === 'refused') log.info('lets the role go', { reason: result.reason });
+    }
+    this.#driver.dispatch({ kind: 'stop' });
   }
 
   /** Runs until `stop`, or until another heartbeat takes this node's id. Resolves to the exit code. */
@@ -198,15 +212,21 @@ export class Heartbeat {
   /** Before anything may be claimed: the node id is ours alone, and nothing of an earlier life runs. */
   async #start(): Promise<string | null> {
     const { config, incarnation, log } = this.#options;
-    const predecessor = await takeNodeId({
+    const { signal } = this.#stopping;
+    const onWaiting = (reason: string) => this.#waitsFor(reason);
+    const { database, schema } = config;
+    // Beside each other: the one takes no longer than the other.
+    const schemaIsKnown = awaitSchema({ database, schema, onWaiting, signal });
+    const taken = takeNodeId({
       registry: this.#lease.registry,
       node: config.node,
       self: this.#identity,
       signOfLifeEveryMs: SIGN_OF_LIFE_EVERY_MS,
-      onWaiting: (reason) => this.#waitsFor(reason),
-      signal: this.#stopping.signal,
+      onWaiting,
+      signal,
       log,
     });
+    const [predecessor] = await Promise.all([taken, schemaIsKnown]);
     if (this.#stopping.signal.aborted) return null;
     await endPredecessors({
       pair: config.pair,

@@ -116,6 +116,8 @@ export class Operations implements Operator {
 
   async #handOver(to: string | null, term: Term): Promise<SwitchOverResult> {
     const { node, incarnation, driver, clock, handOverWithinMs } = this.#options;
+    // What was heard of a peer at its last turn may be seconds old.
+    await this.#options.peers.exchangeNow();
     const found = this.#candidate(to);
     if ('kind' in found) return found;
     const prepared = await found.link.prepare({ term, incarnation });

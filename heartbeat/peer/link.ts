@@ -27,7 +27,7 @@ export class PeerLink {
   view: PeerView;
   readonly #http: AxiosInstance;
   readonly #options: PeersOptions;
-  #exchanging = false;
+  #exchanging: Promise<void> | null = null;
   #askedUsAt = Number.NEGATIVE_INFINITY;
   #answeredAt = Number.NEGATIVE_INFINITY;
 
@@ -53,9 +53,15 @@ export class PeerLink {
     this.view = { ...this.view, state, heardAt: this.#askedUsAt };
   }
 
-  async exchange(): Promise<void> {
-    if (this.#exchanging) return;
-    this.#exchanging = true;
+  /** Tells the peer how we are, and hears how it is; one that is under way is not begun again. */
+  exchange(): Promise<void> {
+    this.#exchanging ??= this.#exchange().finally(() => {
+      this.#exchanging = null;
+    });
+    return this.#exchanging;
+  }
+
+  async #exchange(): Promise<void> {
     try {
       const answer = await this.#ask('/peer/v1/exchange', (nonce) => ({
         nonce,
@@ -66,8 +72,6 @@ export class PeerLink {
       this.#heard(state);
     } catch (error) {
       this.#failed(messageOf(error));
-    } finally {
-      this.#exchanging = false;
     }
   }
 

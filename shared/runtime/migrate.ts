@@ -1,34 +1,23 @@
-import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runner } from 'node-pg-migrate';
-import { type Connection, connectWritable } from './database.ts';
+import type { Connection } from './database.ts';
 import { quoteIdentifier } from './database-url.ts';
-import { exitCodes, messageOf, UserError } from './errors.ts';
+import { messageOf, UserError } from './errors.ts';
 import type { Log } from './log.ts';
+import {
+  compareSchema,
+  MIGRATIONS_TABLE,
+  migrationsFolder,
+  requireUsableName,
+  type SchemaOptions,
+  type SchemaVersion,
+  withConnection,
+} from './schema-version.ts';
 
-export interface MigrateOptions {
-  readonly database: string;
-  readonly schema: string;
+export interface MigrateOptions extends SchemaOptions {
   readonly log: Log;
 }
 
-/** How the schema in the database compares with the migrations of this installation. */
-export interface SchemaVersion {
-  /**
-   * `missing`: nothing was prepared. `behind`: run `understudy create`. `ahead`: a newer version has
-   * migrated it, and this one must not write to it.
-   */
-  readonly state: 'missing' | 'behind' | 'current' | 'ahead';
-  /** The newest migration that was run. */
-  readonly applied: string | null;
-  /** The newest migration that this installation knows. */
-  readonly known: string;
-}
-
-const MIGRATIONS_TABLE = 'migration';
-const LOCK_TIMEOUT_MS = 2_000;
 const ATTEMPTS = 15;
 
 /**
@@ -49,21 +38,11 @@ export async function migrate(options: MigrateOptions): Promise<SchemaVersion> {
   }
 }
 
-/** Compares the schema with this installation, without changing anything. */
-export async function schemaVersion(options: Omit<MigrateOptions, 'log'>): Promise<SchemaVersion> {
-  requireUsableName(options.schema);
-  try {
-    return await withConnection(options, (connection) => compare(connection, options.schema));
-  } catch (error) {
-    throw explain(error, options);
-  }
-}
-
 async function bringUpToDate(
   connection: Connection,
   { schema, log }: MigrateOptions,
 ): Promise<SchemaVersion> {
-  const before = await compare(connection, schema);
+  const before = await compareSchema(connection, schema);
   if (before.state === 'ahead' || before.state === 'current') return before;
   await createSchema(connection, schema);
   const quiet = () => undefined;
@@ -77,7 +56,7 @@ async function bringUpToDate(
     advisoryLockMode: 'wait',
     logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
   });
-  const after = await compare(connection, schema);
+  const after = await compareSchema(connection, schema);
   log.info('The database schema was brought up to date', { schema, version: after.applied });
   return after;
 }
@@ -88,60 +67,6 @@ async function createSchema({ client }: Connection, schema: string): Promise<voi
   if (rowCount === 0) await client.query(`create schema if not exists ${quoteIdentifier(schema)}`);
 }
 
-async function compare({ client }: Connection, schema: string): Promise<SchemaVersion> {
-  const names = (await readdir(migrationsFolder())).filter((name) => name.endsWith('.sql')).sort();
-  const known = names.map((name) => name.replace(/\.sql$/, ''));
-  const newest = known.at(-1);
-  if (newest === undefined) throw new Error('this installation has no migrations');
-  const table = `${quoteIdentifier(schema)}.${MIGRATIONS_TABLE}`;
-  const exists = await client.query('select from pg_class where oid = to_regclass($1)', [table]);
-  if (exists.rowCount === 0) return { state: 'missing', applied: null, known: newest };
-  const { rows } = await client.query<{ name: string }>(`select name from ${table} order by id`);
-  const applied = rows.map((row) => row.name);
-  const ahead = applied.some((name) => !known.includes(name));
-  const behind = known.some((name) => !applied.includes(name));
-  return {
-    state: ahead ? 'ahead' : behind ? 'behind' : 'current',
-    applied: applied.at(-1) ?? null,
-    known: newest,
-  };
-}
-
-async function withConnection<T>(
-  { database, schema }: Omit<MigrateOptions, 'log'>,
-  work: (connection: Connection) => Promise<T>,
-): Promise<T> {
-  const connection = await connectWritable({
-    database,
-    schema,
-    applicationName: 'understudy create',
-    lockTimeoutMs: LOCK_TIMEOUT_MS,
-    statementTimeoutMs: 0,
-  });
-  try {
-    return await work(connection);
-  } finally {
-    connection.destroy();
-  }
-}
-
-// Sources and their compiled form lie at different depths below the package.
-function migrationsFolder(): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return join(folder, 'migrations');
-}
-
-// The migration library puts the name between quotes as it is.
-function requireUsableName(schema: string): void {
-  if (/^[^"'\\\0]{1,63}$/.test(schema)) return;
-  throw new UserError(
-    `schema: "${schema}" is not usable; expected 1 to 63 characters without quotes and backslashes`,
-    exitCodes.badConfig,
-  );
-}
-
-// A lock was not to be had, or another `understudy create` made the same thing at the same moment.
 function isBusy(error: unknown): boolean {
   return ['55P03', '40P01', '23505', '42P06', '42P07'].includes(sqlState(error) ?? '');
 }

@@ -1,5 +1,6 @@
 import { silentLog } from '@understudy/shared/runtime/log';
-import { migrate, schemaVersion } from '@understudy/shared/runtime/migrate';
+import { migrate } from '@understudy/shared/runtime/migrate';
+import { readSchemaVersion } from '@understudy/shared/runtime/schema-version';
 import test from 'ava';
 import pg from 'pg';
 import { eventually } from '../support/cluster/eventually.ts';
@@ -98,9 +99,9 @@ test('F124: A controller needs only SELECT and the right to fence, and can do no
 test('Preparing the database can be repeated, also by two at once', async (t) => {
   const store = await makeStore(t);
   const options = { database: store.database, schema: 'another one', log: silentLog };
-  t.is((await schemaVersion(options)).state, 'missing');
+  t.is((await readSchemaVersion(options)).state, 'missing');
   const versions = await Promise.all([migrate(options), migrate(options)]);
-  versions.push(await migrate(options), await schemaVersion(options));
+  versions.push(await migrate(options), await readSchemaVersion(options));
   for (const { state } of versions) t.is(state, 'current');
 });
 
@@ -109,7 +110,7 @@ test('F118: A schema that a newer version has migrated is ahead, and is left alo
   const client = await store.connect();
   await client.query("insert into migration (name, run_on) values ('9999_of_the_future', now())");
   const { database, schema } = store;
-  t.like(await schemaVersion({ database, schema }), {
+  t.like(await readSchemaVersion({ database, schema }), {
     state: 'ahead',
     applied: '9999_of_the_future',
   });

@@ -5,14 +5,14 @@ import { termOf } from '../support/cluster.ts';
 import { survivors } from '../support/invariants/processes.ts';
 import { Scenario } from './scenario.ts';
 
-test('F31: a clean stop gives the lease back before it ends, and exits with 0', async (t) => {
+test('F31: a clean stop hands the lease to the ready peer before it ends, and exits with 0', async (t) => {
   const scenario = await Scenario.begin(t);
   const { cluster, before, termBefore } = scenario;
   await scenario.submitTwenty();
   t.is(await before.active.stop(), 0);
   t.deepEqual(survivors(processesMarked(cluster.facts.pair), before.activeStatus.incarnation), []);
   await cluster.activeOn(before.passive.node);
-  t.is(await cluster.basisOf(termBefore + 1n), 'released');
+  t.is(await cluster.basisOf(termBefore + 1n), 'handed-over');
   before.active.start();
   const { after, runs } = await scenario.judge();
   t.is(after.active.node, before.passive.node);
