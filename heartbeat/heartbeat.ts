@@ -155,6 +155,8 @@ export class Heartbeat {
     });
     this.#operations = new Operations({
       node: config.node,
+      mode: config.failover.mode,
+      stop: () => this.stop(),
       incarnation,
       driver: this.#driver,
       peers: this.#peers,

@@ -12,6 +12,9 @@ import { failsafeSince } from './role/view.ts';
 
 export interface OperationsOptions {
   readonly node: string;
+  readonly mode: 'automatic' | 'manual';
+  /** Ends this heartbeat, as SIGTERM does. */
+  readonly stop: () => void;
   readonly incarnation: string;
   readonly driver: Pick<RoleDriver, 'state' | 'dispatch'>;
   readonly peers: Pick<Peers, 'views' | 'linkTo' | 'exchangeNow'>;
@@ -85,6 +88,15 @@ export class Operations implements Operator {
     }
     this.#options.driver.dispatch({ kind: 'lease-read', row: answer.row });
     return { kind: 'done', forMs: answer.row.pausedForMs };
+  }
+
+  async stepDown(): Promise<SwitchOverResult> {
+    const { node, mode, driver, stop } = this.#options;
+    const { phase } = driver.state;
+    if (mode === 'automatic') return this.switchOver(null);
+    if (phase.name !== 'serving') return refused('no-active', `${node} is not active`);
+    stop();
+    return { kind: 'done', from: node, to: node, term: phase.tenure.term, interruptedMs: null };
   }
 
   async promote(): Promise<SwitchOverResult> {

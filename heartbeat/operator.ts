@@ -11,6 +11,11 @@ export interface Operator {
   switchOver(to: string | null): Promise<SwitchOverResult>;
   /** No automatic change of roles for so long, in the whole pair; it ends by itself. Null ends it now. */
   pause(forMs: number | null): Promise<PauseResult>;
+  /**
+   * This node ceases to be active. In manual mode nobody else takes the role: the heartbeat ends with exit code
+   * 0, and the service manager starts it again as a passive one [S3]. Otherwise a ready peer is active next.
+   */
+  stepDown(): Promise<SwitchOverResult>;
   /** Manual mode: this node takes the free role. Refused while another node is active. */
   promote(): Promise<SwitchOverResult>;
 }

@@ -98,7 +98,9 @@ export function makeOperatorRouter(options: OperatorRoutesOptions): Router {
     const operator = query === null ? null : operatorFor(context, options);
     if (query === null || operator === null) return;
     if (roleWord(options) !== query.change) {
-      const result = await operator.switchOver(query.change === 'MAIN' ? options.node : null);
+      const result = await (query.change === 'MAIN'
+        ? operator.switchOver(options.node)
+        : operator.stepDown());
       if (result.kind === 'refused') return answerSwitchOver(context, result);
     }
     context.body = query.change;

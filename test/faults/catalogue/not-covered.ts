@@ -24,7 +24,6 @@ export const notCovered: Readonly<Record<number, string>> = {
   80: 'its test is not written',
   81: 'its test is not written',
   82: 'its test is not written',
-  84: 'its test is not written',
   86: 'its test is not written',
   87: 'its test is not written',
   96: 'its test is not written',

@@ -25,6 +25,11 @@ class FakeOperator implements Operator {
     return { kind: 'done', forMs };
   }
 
+  async stepDown(): Promise<SwitchOverResult> {
+    this.asked.push(['stepDown']);
+    return { kind: 'done', from: 'a', to: 'b', term: 7n, interruptedMs: null };
+  }
+
   async promote(): Promise<SwitchOverResult> {
     this.asked.push(['promote']);
     return { kind: 'refused', why: 'already-active', reason: 'a is active' };
@@ -158,7 +163,7 @@ test('S1: the status of main and backup, and its change', async (t) => {
   t.is((await active.ask('POST', '/rest/ha/status?change=MAIN', { headers })).text, 'MAIN');
   t.deepEqual(active.operator.asked, []);
   t.is((await active.ask('POST', '/rest/ha/status?change=BACKUP', { headers })).text, 'BACKUP');
-  t.deepEqual(active.operator.asked, [['switchOver', null]]);
+  t.deepEqual(active.operator.asked, [['stepDown']]);
 
   const passive = await heartbeat(t, false);
   t.is((await passive.ask('GET', '/rest/ha/status', { headers })).text, 'BACKUP');
