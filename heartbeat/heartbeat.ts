@@ -21,6 +21,7 @@ import { PairTalk } from './pair-talk.ts';
 import { makePeers, type Peers } from './peer/client.ts';
 import { makePeerRoutes } from './peer/routes.ts';
 import type { RoleOptions, Story } from './role/state.ts';
+import { isWrapped, roleOptions } from './role-options.ts';
 import { ControllerProcess } from './supervise/controller-process.ts';
 import { probeTimeoutMs, watchHealth } from './supervise/health.ts';
 import { Hooks } from './supervise/hooks.ts';
@@ -41,9 +42,6 @@ const EXCHANGE_EVERY_MS = 2_000;
 const SIGN_OF_LIFE_EVERY_MS = 2_000;
 const HOOK_TIMEOUT_MS = 10_000;
 const END_PREDECESSORS_WITHIN_MS = 5_000;
-const MIN_SERVE_WITHIN_MS = 5_000;
-/** How long an old controller passes on what still comes to it: until every address has moved. */
-const FORWARD_MS = 5_000;
 /** From the announcement of a hand-over until it must have happened. */
 const EXPECT_HAND_OVER_MS = 15_000;
 /** A hand-over may have to evict writers, and a lost answer must be settled. */
@@ -372,31 +370,3 @@ export class Heartbeat {
 }
 
 const guardPath = fileURLToPath(new URL('./guard/main.js', import.meta.url));
-
-function isWrapped(config: ControllerHostConfig): boolean {
-  return config.controller.command.length > 0;
-}
-
-function roleOptions(config: ControllerHostConfig, incarnation: string): RoleOptions {
-  const { timers, failover } = config;
-  return {
-    self: { node: config.node, incarnation },
-    ttlMs: timers.ttlMs,
-    renewEveryMs: timers.renewEveryMs,
-    callTimeoutMs: timers.callTimeoutMs,
-    marginMs: timers.marginMs,
-    pollEveryMs: timers.pollEveryMs,
-    clockRateBound: timers.clockRateBound,
-    serveWithinMs: Math.max(MIN_SERVE_WITHIN_MS, 4 * timers.activateWithinMs),
-    drainMs: config.controller.stopTimeoutMs,
-    standby: config.controller.standby,
-    peers: config.heartbeat.peers,
-    mode: failover.mode,
-    failbackMs: failover.preferred ? failover.failbackMs : null,
-    canHold: !isWrapped(config),
-    holdMs: failover.holdTimeoutMs,
-    serveHandedOverWithinMs: 4 * timers.activateWithinMs,
-    forwardMs: FORWARD_MS,
-    limit: { claims: failover.limit, windowMs: failover.windowMs },
-  };
-}
