@@ -28,9 +28,13 @@ const SHARE = 4;
 /** When something is left the next tick comes so soon; commits happen in between. */
 const GO_ON_MS = 50;
 
+const TICK_EVERY_MS = 1_000;
+
 /**
- * Makes runs of what is due. The tick, once a second, is a hint: what is due is computed from the last
- * instant that was decided, which lies in the database. When nothing is due, nothing is asked of it.
+ * Makes runs of what is due. The tick is a hint: what is due is computed from the last instant that was
+ * decided, which lies in the database. When nothing is due, nothing is asked of it. The library ticks with
+ * each minute of the wall clock, a timer with each second: when that clock is put back by an hour, the
+ * library is silent for an hour, and when it jumps ahead, the library counts all that it missed.
  */
 export class Scheduler {
   readonly #context: TenureContext;
@@ -39,6 +43,7 @@ export class Scheduler {
   readonly #plans = new Map<string, Plan>();
   #lastTickMs: number;
   #stopTicking: () => void = () => undefined;
+  #next: NodeJS.Timeout | undefined;
   #goOn: NodeJS.Timeout | undefined;
   #isStopped = false;
   #isPaused = false;
@@ -52,8 +57,9 @@ export class Scheduler {
 
   start(): void {
     this.#lastTickMs = this.#context.clock.monotonicMs();
-    const task = scheduleTick('* * * * * *', () => this.tick());
+    const task = scheduleTick('* * * * *', () => this.tick(), { suppressMissedWarning: true });
     this.#stopTicking = () => void task.stop();
+    this.#tickWithEachSecond();
     const signal = this.#context.failpoints.stopSchedulerOn;
     if (signal !== null) process.once(signal, () => this.stop());
   }
@@ -61,6 +67,7 @@ export class Scheduler {
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#goOn);
+    clearTimeout(this.#next);
     this.#stopTicking();
   }
 
@@ -98,6 +105,15 @@ export class Scheduler {
       }
     }
     if (!isDone && !this.#isStopped) this.#goOn = setTimeout(() => this.tick(), GO_ON_MS).unref();
+  }
+
+  #tickWithEachSecond(): void {
+    const intoSecond =
+      ((this.#context.clock.wallMs() % TICK_EVERY_MS) + TICK_EVERY_MS) % TICK_EVERY_MS;
+    this.#next = setTimeout(() => {
+      this.tick();
+      this.#tickWithEachSecond();
+    }, TICK_EVERY_MS - intoSecond);
   }
 
   /** Gives whether nothing is left to decide at this moment. */

@@ -93,15 +93,25 @@ export function probeTimeoutMs(controller: ControllerHostConfig['controller']): 
   return checkMs + health.timeoutMs;
 }
 
+/**
+ * One check of so many asks on a connection of its own, as users do: a controller that can't take any more
+ * (no descriptors left) still answers on those that it has. After a bad check all are made like that.
+ */
+const FRESH_EVERY = 4;
+
 /** By bare `node:http`: it is asked several times a second for ever, and costs a quarter of what axios does. */
 function makeReadyzCheck(options: HealthOptions): ((term: Term) => Promise<string | null>) | null {
   const { listen, config } = options;
   if (listen === null) return null;
   const agent = new Agent({ keepAlive: true, maxSockets: 2 });
   const url = new URL(`http://${loopbackOf(listen.host)}:${listen.port}/readyz`);
+  let checks = 0;
+  let isInDoubt = false;
   return (term) =>
     new Promise((resolve) => {
-      const request = get(url, { agent }, (response) => {
+      checks += 1;
+      const isFresh = isInDoubt || checks % FRESH_EVERY === 0;
+      const request = get(url, { agent: isFresh ? false : agent }, (response) => {
         response.resume();
         const seen = String(response.headers['understudy-term'] ?? 'none');
         const unready = response.headers[UNREADY_HEADER];
@@ -120,6 +130,7 @@ function makeReadyzCheck(options: HealthOptions): ((term: Term) => Promise<strin
       }, config.timeoutMs);
       const finish = (problem: string | null) => {
         clearTimeout(timer);
+        isInDoubt = problem !== null;
         resolve(problem);
       };
       request.on('error', (error) => finish(`its port does not answer: ${messageOf(error)}`));

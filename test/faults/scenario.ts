@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Run } from '@understudy/shared/protocol/api';
 import type { ExecutionContext, TestFn } from 'ava';
 import { controllerUrl } from '../support/cluster/configs.ts';
@@ -175,6 +177,17 @@ export class Scenario {
     const { active } = this.before;
     const status = await this.cluster.activeOn(active.node);
     this.#t.deepEqual(termChangeFaults(this.termBefore, termOf(status)), []);
+  }
+
+  /** What the database tells against the pair up to now: I1, I3, I4, I7. */
+  storeFaults(): Promise<string[]> {
+    return this.#store.judge();
+  }
+
+  /** What a host or an agent has logged so far, the lines with this text in them. */
+  logLines(name: string, text: string): string[] {
+    const log = readFileSync(join(this.cluster.facts.folder, `${name}.log`), 'utf8');
+    return log.split('\n').filter((line) => line.includes(text));
   }
 
   /** The ids of all runs of a job. */

@@ -30,6 +30,7 @@ import { Links } from './cluster/links.ts';
 import type { Owner } from './cluster/owner.ts';
 import { takePort, takePorts } from './cluster/ports.ts';
 import { type CommandResult, runCommand } from './cluster/program.ts';
+import { Unruly, unrulyEnvironment } from './cluster/unruly.ts';
 
 export interface ClusterOptions {
   /** Node ids of the controller hosts. Started by `start`, the first one first. */
@@ -42,6 +43,8 @@ export interface ClusterOptions {
   readonly agent?: Overrides;
   /** Everybody reaches everybody else over links that a test can spoil: see `Cluster.links`. */
   readonly linked?: boolean;
+  /** Clocks of hosts and agents can be set, and controllers made to misbehave: see `Cluster.unruly`. */
+  readonly unruly?: boolean;
 }
 
 /** One active, serving, and a passive that could take over, as each of them says of itself. */
@@ -138,7 +141,7 @@ export class Cluster {
   /** Writes the configuration of an agent; `start` of what it returns runs it. */
   addAgent(name: string, overrides: Overrides = {}): AgentHost {
     const config = writeAgentConfig(this.facts, name, { ...this.#options.agent, ...overrides });
-    const { environment } = this;
+    const environment = this.environmentOf(name);
     const agent = new AgentHost({ agent: name, config, log: this.#log(name), environment });
     this.agents.set(name, agent);
     return agent;
@@ -252,6 +255,18 @@ export class Cluster {
     return { PATH, HOME, TEST_OF: this.facts.pair, UNDERSTUDY_FAILPOINTS: armed };
   }
 
+  /** Of the processes of one host or agent. */
+  environmentOf(name: string): NodeJS.ProcessEnv {
+    return this.#options.unruly === true
+      ? { ...this.environment, ...unrulyEnvironment(this.facts.folder, name) }
+      : this.environment;
+  }
+
+  /** The clocks and the manners of one host or agent, in a cluster that was made `unruly`. */
+  unruly(name: string): Unruly {
+    return new Unruly(this.facts.folder, name);
+  }
+
   /** The next process that comes by this place dies there; just one does. */
   armFailpoint(name: Failpoint): void {
     writeFileSync(this.#failpointFile(name), '');
@@ -279,7 +294,7 @@ export class Cluster {
       controllerUrl: controllerUrl(address),
       config: writeHostConfig({ ...facts, folder }, address, overrides),
       log: this.#log(name),
-      environment: this.environment,
+      environment: this.environmentOf(name),
     });
   }
 

@@ -5,17 +5,20 @@ import type { TenureContext } from '@understudy/controller/work/context';
 import { RunService } from '@understudy/controller/work/runs';
 import { WorkState } from '@understudy/controller/work/state';
 import test from 'ava';
+import { eventually } from '../../support/cluster/eventually.ts';
 
 const minute = 60_000;
 const start = Date.UTC(2026, 0, 1);
 
 /** A scheduler over a state whose commits are only noted, one job and a clock that stands still. */
-function setUp(overlap: 'queue' | 'skip', catchUp: 'latest' | 'all', now: number) {
+function setUp(overlap: 'queue' | 'skip', catchUp: 'latest' | 'all', now: number | (() => number)) {
+  const wallMs = typeof now === 'number' ? () => now : now;
   const commits: Changes[] = [];
   let ids = 0;
   const context = {
-    clock: { wallMs: () => now, monotonicMs: () => 0 },
+    clock: { wallMs, monotonicMs: () => 0 },
     guard: { mayAct: () => true },
+    failpoints: { stopSchedulerOn: null },
     committer: {
       isAway: false,
       commit: async (changes: Changes) => {
@@ -63,4 +66,14 @@ test('of several instants caught up at once the later ones overlap with the firs
     commits.flatMap(({ newRuns }) => newRuns ?? []).map(({ state }) => state),
     ['queued', 'skipped', 'skipped'],
   );
+});
+
+test('once it is started it ticks by itself, with each second', async (t) => {
+  let now = start + 30_000;
+  const { scheduler, commits } = setUp('queue', 'latest', () => now);
+  t.teardown(() => scheduler.stop());
+  scheduler.start();
+  now += minute;
+  await eventually(() => (commits.length > 0 ? true : null), { what: 'a tick', withinMs: 5_000 });
+  t.is(commits[0]?.newRuns?.length, 1);
 });

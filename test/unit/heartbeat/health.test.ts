@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
 import { probeTimeoutMs, watchHealth } from '@understudy/heartbeat/supervise/health';
 import test from 'ava';
 
@@ -41,4 +43,34 @@ test('A controller that serves is judged after so many bad probes in a row', asy
   });
   t.is(detail, 'it did not answer within 1400 ms');
   t.deepEqual(limits.slice(0, 4), [1_400, 1_400, 1_400, 1_400]);
+});
+
+test('F12: a controller that answers on open connections and takes no new ones is not healthy', async (t) => {
+  const kept = new Set<Socket>();
+  const server = createServer((_request, response) => {
+    response.setHeader('understudy-term', '5');
+    response.end();
+  });
+  server.on('connection', (socket) => {
+    kept.add(socket);
+    // What a process does to a connection for which it has no descriptor.
+    if (kept.size > 1) socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  t.teardown(() => kept.forEach((socket) => void socket.destroy()));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const detail = await new Promise<string>((resolve) => {
+    const health = watchHealth({
+      controller: { pid: 4242, ageMs: 1, probe: async () => null },
+      config: { everyMs: 5, timeoutMs: 400, failures: 3 },
+      probeTimeoutMs: 400,
+      listen: { host: '127.0.0.1', port },
+      servingTerm: () => 5n,
+      onUnhealthy: resolve,
+    });
+    t.teardown(() => health.stop());
+  });
+  t.regex(detail, /its port does not answer/);
 });
