@@ -14,6 +14,7 @@ interface BenchOptions {
   readonly target: number;
   readonly portBase: number;
   readonly jobs: number;
+  readonly logs?: string;
 }
 
 interface Played {
@@ -55,7 +56,7 @@ async function repeat(scenario: Scenario, stage: Stage, times: number): Promise<
   const values: (readonly number[])[] = [];
   const complaints: string[] = [];
   for (let round = 1; round <= times; round += 1) {
-    const played = await scenario.play(stage);
+    const played = await scenario.play(stage, round);
     values.push(played.values.map((value) => Math.round(value * 10) / 10));
     const shown = measures.map(({ unit }, index) => `${values.at(-1)?.[index]} ${unit}`).join(', ');
     process.stderr.write(`${title}, ${round} of ${times}: ${shown}\n`);
@@ -111,7 +112,8 @@ const program = new Command('bench:failover')
   .option('--only <names>', `some of ${names}`, chosen, scenarios)
   .option('--target <duration>', 'failover.target of the pair', duration, 2_000)
   .option('--port-base <port>', 'six ports from this one on', whole, 7500)
-  .option('--jobs <count>', 'runs under way at each fault', whole, 20);
+  .option('--jobs <count>', 'runs under way at each fault', whole, 20)
+  .option('--logs <folder>', 'leaves the logs of the systems there');
 program.parse();
 try {
   process.exitCode = await benchFailover(program.opts<BenchOptions>());

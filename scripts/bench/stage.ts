@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -22,6 +22,8 @@ export interface StageOptions {
   readonly jobs: number;
   /** Each host reaches the database through a proxy of its own. */
   readonly isProxied: boolean;
+  /** The logs are copied here at the end; undefined: they go with all the rest. */
+  readonly logs?: string | undefined;
 }
 
 /** A whole system of the benchmark's own, with what the scenarios need. */
@@ -52,6 +54,10 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const close = async () => {
     await system?.stop();
     for (const link of links.values()) await link.close();
+    if (options.logs !== undefined && system !== null) {
+      const kind = options.isProxied ? 'proxied' : 'plain';
+      cpSync(system.layout.logs, join(options.logs, kind), { recursive: true });
+    }
     rmSync(folder, { recursive: true, force: true });
   };
   try {

@@ -24,6 +24,6 @@ export interface Scenario {
   /** Whether the hosts reach the database through proxies, which cost every call a little time. */
   readonly isProxied: boolean;
   readonly measures: readonly Measure[];
-  /** Finds the pair whole, and leaves it whole. */
-  play(stage: Stage): Promise<Round>;
+  /** Finds the pair whole, and leaves it whole. Rounds are counted from 1. */
+  play(stage: Stage, round: number): Promise<Round>;
 }

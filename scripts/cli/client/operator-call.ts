@@ -4,7 +4,10 @@ import { z } from 'zod';
 import { callHeartbeat } from './heartbeat-api.ts';
 import { askHeartbeat } from './heartbeat-status.ts';
 
-type PairAddress = Pick<ControllerHostConfig, 'heartbeat' | 'token'>;
+interface PairAddress {
+  readonly heartbeat: Pick<ControllerHostConfig['heartbeat'], 'url' | 'peers'>;
+  readonly token: string;
+}
 
 const switchedSchema = z.object({
   from: z.string(),

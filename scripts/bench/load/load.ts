@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { Agent } from 'node:http';
+import { type Answer, type Ask, ask } from './request.ts';
+
+/** What users do: they look at the pair, list runs, and start runs with and without an Idempotency-Key. */
+export type Wish = 'pair' | 'runs' | 'run' | 'run-once';
+
+/** One request and what came of it. */
+export interface Sent {
+  readonly wish: Wish;
+  readonly isKeptAlive: boolean;
+  /** Null: sent without an Idempotency-Key. */
+  readonly key: string | null;
+  readonly answer: Answer;
+  /** From sending to the end of the answer, or to the failure. */
+  readonly tookMs: number;
+}
+
+export interface LoadOptions {
+  readonly perSecond: number;
+  /** Of the addresses that users know; they go on to the next one only where nobody listens. */
+  readonly ports: readonly number[];
+  readonly token: string;
+  /** Runs are started of this job. */
+  readonly job: string;
+}
+
+export interface Load {
+  /** Sends nothing more, and waits for the answers that are missing. */
+  stop(): Promise<readonly Sent[]>;
+}
+
+const TICK_MS = 5;
+/** So many users keep a connection of their own; each is idle most of the time. */
+const KEPT_CONNECTIONS = 20;
+const WISHES: readonly Wish[] = ['pair', 'run', 'runs', 'run-once'];
+
+/**
+ * Sends requests at an even rate, half of them over connections that are kept, half over new ones. Nothing
+ * is tried again: what fails has failed. Every second Idempotency-Key is that of the request before, as from
+ * a client that did not wait for the answer.
+ */
+export function startLoad(options: LoadOptions): Load {
+  const kept = Array.from({ length: KEPT_CONNECTIONS }, () => new Agent({ keepAlive: true }));
+  const startedAt = performance.now();
+  const sent: Promise<Sent>[] = [];
+  let preferred = 0;
+  let lastKey: string | null = null;
+
+  const send = async (index: number): Promise<Sent> => {
+    const isKeptAlive = index % 2 === 0;
+    const wish = WISHES[Math.floor(index / 2) % WISHES.length] ?? 'pair';
+    const key = wish === 'run-once' ? (lastKey ?? randomUUID()) : null;
+    if (wish === 'run-once') lastKey = lastKey === null ? key : null;
+    const agent = isKeptAlive ? (kept[(index / 2) % kept.length] ?? false) : false;
+    const sentAt = performance.now();
+    const answer = await askAny(askFor(wish, { ...options, key, agent }));
+    return { wish, isKeptAlive, key, answer, tookMs: performance.now() - sentAt };
+  };
+  const askAny = async (what: Ask): Promise<Answer> => {
+    let answer: Answer = { kind: 'refused', why: 'no address' };
+    const first = preferred;
+    for (let step = 0; step < options.ports.length; step += 1) {
+      const at = (first + step) % options.ports.length;
+      answer = await ask(options.ports[at] ?? 0, what);
+      if (answer.kind === 'refused') continue;
+      preferred = at;
+      break;
+    }
+    return answer;
+  };
+  const timer = setInterval(() => {
+    const due = ((performance.now() - startedAt) / 1_000) * options.perSecond;
+    while (sent.length < due) sent.push(send(sent.length));
+  }, TICK_MS);
+  return {
+    stop: async () => {
+      clearInterval(timer);
+      const all = await Promise.all(sent);
+      for (const agent of kept) agent.destroy();
+      return all;
+    },
+  };
+}
+
+interface Details {
+  readonly token: string;
+  readonly job: string;
+  readonly key: string | null;
+  readonly agent: Agent | false;
+}
+
+function askFor(wish: Wish, { token, job, key, agent }: Details): Ask {
+  const headers = {
+    Authorization: `Bearer ${token}`,
+    ...(agent === false ? { Connection: 'close' } : {}),
+  };
+  switch (wish) {
+    case 'pair':
+      return { method: 'GET', path: '/api/v1/pair', headers, body: null, agent };
+    case 'runs':
+      return {
+        method: 'GET',
+        path: `/api/v1/runs?job=${job}&limit=10`,
+        headers,
+        body: null,
+        agent,
+      };
+    case 'run':
+    case 'run-once':
+      return {
+        method: 'POST',
+        path: `/api/v1/jobs/${job}/runs`,
+        headers: {
+          ...headers,
+          'Content-Type': 'application/json',
+          'Content-Length': '2',
+          ...(key === null ? {} : { 'Idempotency-Key': key }),
+        },
+        body: '{}',
+        agent,
+      };
+  }
+}
