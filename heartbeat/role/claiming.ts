@@ -23,6 +23,10 @@ export function claimAt(
     return Number.POSITIVE_INFINITY;
   }
   if (!canActivate(state, options)) return Number.POSITIVE_INFINITY;
+  // While readings fail, silence says nothing of the holder, and a claim that hangs would keep us from
+  // consenting to its failsafe.
+  const isBlind = judgement.basis === 'silence' && state.storeAwaySince !== null;
+  if (isBlind) return Number.POSITIVE_INFINITY;
   const isOrdered = now < state.orderedUntil;
   if (options.mode === 'manual' && !isOrdered) return Number.POSITIVE_INFINITY;
   const isOurs = row.holder === null || row.holder.node === options.self.node;

@@ -1,6 +1,7 @@
 import type { RunRecord } from '@understudy/controller/dispatch/run';
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import type { SimController } from '../node/controller.ts';
+import { CALM_FROM_MS } from '../plan/faults.ts';
 import type { Writes } from '../store/repository.ts';
 import type { StoreWitness } from '../store/server.ts';
 import type { Lease, Tables } from '../store/tables.ts';
@@ -97,10 +98,14 @@ export class Audit implements StoreWitness {
   }
 
   #granted(lease: Lease): void {
-    const { counters, trace } = this.#world();
+    const { counters, trace, engine, knobs } = this.#world();
     const { term, holder } = lease;
     const who = `${holder?.node}/${holder?.incarnation}`;
     counters.grants += 1;
+    const isSettled = engine.now > CALM_FROM_MS && engine.now < knobs.troubledMs;
+    if (knobs.isCalm && isSettled) {
+      this.breach('I16', `term ${term} was granted to ${who} for a fault that is to be borne`);
+    }
     trace?.('store', `grants term ${term} to ${who}`);
     if (term <= this.#highestGranted) {
       this.breach('I3', `term ${term} was granted to ${who} after ${this.#highestGranted}`);

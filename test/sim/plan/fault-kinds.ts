@@ -33,6 +33,24 @@ export const storeFaults = [
   'store-unreachable',
 ] as const;
 
+/** What a pair must bear without a change of roles, one at a time and not for too long. */
+export const toleratedFaults = [
+  'pause-heartbeat',
+  'pause-controller',
+  'freeze-host',
+  'hang-controller',
+  'wall-clock-jump',
+  'slow-store',
+  'slow-peers',
+  'cut-peers',
+  'cut-peers-one-way',
+  'reject-peers',
+  'store-disk-stall',
+  'store-freeze',
+  'store-crash',
+  'store-unreachable',
+] as const;
+
 /** Faults of worker hosts. */
 export const agentFaults = [
   'pause-agent',

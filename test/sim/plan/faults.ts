@@ -15,6 +15,10 @@ import {
 } from './fault-kinds.ts';
 
 const HOUR_MS = 3_600_000;
+/** In a calm history the first fault comes when the pair has found itself. */
+export const CALM_FROM_MS = 8_000;
+/** The longest outage of the store in a calm history. */
+const OUTAGE_MS = 8_000;
 /** Shorter gaps between the clocks of a host than this are not noticed by the controller's guard. */
 const NOTICED_GAP_MS = 260;
 
@@ -35,12 +39,22 @@ export class Faults {
 
   begin(): void {
     const { engine, dice, knobs } = this.#world;
+    if (knobs.isCalm) return engine.after(CALM_FROM_MS, () => this.#strikeCalmly());
     const again = () => {
       if (this.#isHealed) return;
       this.strike(this.#pickTarget());
       engine.after(dice.wait(knobs.faults.everyMs), again);
     };
     engine.after(dice.wait(knobs.faults.everyMs), again);
+  }
+
+  /** One at a time, and each only when the pair has got over the one before. */
+  #strikeCalmly(): void {
+    const { engine, dice, knobs, nodes } = this.#world;
+    if (this.#isHealed) return;
+    this.strike(dice.pick(nodes));
+    const overMs = Math.max(knobs.faults.longestMs, OUTAGE_MS) + 3 * knobs.timers.ttlMs;
+    engine.after(overMs + dice.wait(1_000), () => this.#strikeCalmly());
   }
 
   /** A node changed its phase: perhaps a fault meets it there. */
@@ -56,7 +70,7 @@ export class Faults {
   strike(node: Node): void {
     const kind = this.#pickKind();
     const { counters, trace, nodes } = this.#world;
-    const forMs = this.#duration();
+    const forMs = this.#duration(kind);
     if (isAgentFault(kind)) return this.#agentFaults.strike(kind, forMs);
     const struck = isNodeFault(kind) ? node : (leaderOf(nodes) ?? node);
     countFault(counters, kind, struck.heartbeat?.state.phase.name ?? 'stopped');
@@ -267,7 +281,7 @@ export class Faults {
 
   #slow({ place }: Node, others: readonly number[], forMs: number): void {
     const { network, dice, knobs } = this.#world;
-    const ms = knobs.timers.callTimeoutMs * dice.between(0.2, 1.5);
+    const ms = knobs.timers.callTimeoutMs * dice.between(0.2, knobs.isCalm ? 0.5 : 1.5);
     const [there, back] = dice.pick([
       [1, 0],
       [0, 1],
@@ -301,8 +315,10 @@ export class Faults {
     this.#world.engine.after(ms, once);
   }
 
-  #duration(): number {
+  #duration(kind: FaultKind): number {
     const { dice, knobs } = this.#world;
+    // Both can wait for a store that is away from both: failsafe.
+    if (knobs.isCalm && !isNodeFault(kind)) return Math.round(dice.scale(5, OUTAGE_MS));
     return Math.round(dice.scale(5, knobs.faults.longestMs));
   }
 

@@ -3,7 +3,7 @@ import { deriveTimers, type Timers } from '@understudy/shared/kernel/timers';
 import type { Dice } from '../kernel/dice.ts';
 import type { HostClocks } from '../kernel/host.ts';
 import type { NetworkKnobs } from '../kernel/network.ts';
-import { agentFaults, type FaultKind, faultKinds } from './fault-kinds.ts';
+import { agentFaults, type FaultKind, faultKinds, toleratedFaults } from './fault-kinds.ts';
 
 /** Everything that one seed decides before its history begins. */
 export interface Knobs {
@@ -13,6 +13,8 @@ export interface Knobs {
   readonly targetMs: number;
   readonly timers: Timers;
   readonly role: Omit<RoleOptions, 'self'>;
+  /** Only faults that the pair must bear without a change of roles (I16). */
+  readonly isCalm: boolean;
   /** So long do faults strike; then everything is healed. */
   readonly troubledMs: number;
   readonly hosts: readonly HostClocks[];
@@ -65,6 +67,36 @@ const STORE_CLOCK_MS = 1_893_456_000_000;
 
 /** Draws the knobs of a seed. `dice` goes on to decide the history itself. */
 export function drawKnobs(seed: number, dice: Dice): Knobs {
+  const knobs = drawRough(seed, dice);
+  return dice.chance(0.08) ? calm(knobs) : knobs;
+}
+
+/** The same pair, with nothing but what it must bear. */
+export function calm(knobs: Knobs): Knobs {
+  const { ttlMs, marginMs, renewEveryMs, callTimeoutMs } = knobs.timers;
+  const baseMs = Math.min(knobs.network.baseMs, callTimeoutMs / 10);
+  return {
+    ...knobs,
+    isCalm: true,
+    nodes: ['a', 'b'],
+    failbackMs: null,
+    lagMs: 1,
+    network: { ...knobs.network, baseMs, jitterMs: baseMs, tailChance: 0, lossChance: 0 },
+    faults: {
+      ...knobs.faults,
+      kinds: toleratedFaults.map((kind) => [kind, 1] as const),
+      ambush: 0,
+      // What is left of trust when a renewal was due, failed once, and is tried again; and less than it
+      // takes for a controller to be judged.
+      longestMs: Math.min(
+        1_000,
+        Math.max(10, ttlMs - marginMs - renewEveryMs - 2 * callTimeoutMs - 50),
+      ),
+    },
+  };
+}
+
+function drawRough(seed: number, dice: Dice): Knobs {
   const timers = drawTimers(dice);
   const { targetMs } = timers;
   const work = drawWork(dice);
@@ -77,6 +109,7 @@ export function drawKnobs(seed: number, dice: Dice): Knobs {
     targetMs,
     timers: timers.timers,
     role: roleOptions(timers.timers, dice.chance(0.1) ? 'cold' : 'warm'),
+    isCalm: false,
     troubledMs: dice.between(30_000, 60_000),
     hosts: Array.from({ length: 6 }, () => drawClocks(timers.timers, dice)),
     store: { rate: drawRate(timers.timers, dice), clockMs: STORE_CLOCK_MS },
@@ -96,7 +129,7 @@ export function drawKnobs(seed: number, dice: Dice): Knobs {
     controllerStartMs: dice.scale(30, 1_000),
     serveMs: dice.scale(2, timers.timers.activateWithinMs / 2),
     failbackMs: dice.chance(0.1) ? dice.scale(1_000, 10_000) : null,
-    requestEveryMs: dice.scale(150, 1_500),
+    requestEveryMs: dice.scale(250, 2_500),
     health: { everyMs: 250, timeoutMs: 500, failures: 3 },
     faults: drawFaults(timers.timers, work.agents > 0, dice),
     work,

@@ -21,7 +21,11 @@ const PIECE = 250;
 export class Crew {
   readonly #workers = Array.from(
     { length: availableParallelism() },
-    () => new Worker(new URL('./crew-member.js', import.meta.url)),
+    () =>
+      new Worker(new URL('./crew-member.js', import.meta.url), {
+        // A history leaves behind nothing that lives on.
+        resourceLimits: { maxYoungGenerationSizeMb: 64 },
+      }),
   );
 
   get size(): number {

@@ -48,6 +48,8 @@ export class SimAgent {
   #life: Process | null = null;
   #incarnation = '';
   #attempts = new Map<string, Attempt>();
+  /** Those of which a controller has yet to hear something. */
+  readonly #unsettled = new Map<string, Attempt>();
   #refused = new Map<string, { readonly order: StartOrder; readonly reason: Refusal }>();
   #follow: FollowState;
   #session: Session | null = null;
@@ -84,6 +86,8 @@ export class SimAgent {
     this.#life = new Process(this.host, this.name, this.world.scheduling);
     this.#incarnation = this.world.newId(`${this.name}#`);
     this.#attempts = new Map(this.#disk.attempts);
+    this.#unsettled.clear();
+    for (const [id, attempt] of this.#attempts) this.#settle(id, attempt);
     this.#refused = new Map();
     this.#sessions = 0;
     for (const attempt of this.#attempts.values()) {
@@ -118,20 +122,21 @@ export class SimAgent {
     this.#life?.timer(this.nowMs() + ms, run);
   }
 
-  registration() {
-    const attempts = [...this.#attempts.values()]
-      .filter(({ phase }) => phase !== 'acknowledged')
-      .map(({ run, attempt, end }) => {
-        return { run, attempt, state: end === null ? 'running' : 'ended' } as const;
-      });
+  /** Who it says that it is. */
+  identity() {
     return {
       agent: this.name,
       incarnation: this.#incarnation,
-      session: this.#sessions,
-      journal: this.#disk.journal,
       highestTerm: this.#disk.highest,
-      attempts,
     };
+  }
+
+  registration() {
+    const attempts = [...this.#unsettled.values()].map(({ run, attempt, end }) => {
+      return { run, attempt, state: end === null ? 'running' : 'ended' } as const;
+    });
+    const { journal } = this.#disk;
+    return { ...this.identity(), session: this.#sessions, journal, attempts };
   }
 
   /** The session is registered under that term, or was shown it. */
@@ -173,8 +178,7 @@ export class SimAgent {
     for (const { order, reason } of this.#refused.values()) {
       due.push({ type: 'refused', run: order.run, attempt: order.attempt, reason });
     }
-    for (const { run, attempt, phase, start, startAcknowledged, end } of this.#attempts.values()) {
-      if (phase === 'acknowledged') continue;
+    for (const { run, attempt, start, startAcknowledged, end } of this.#unsettled.values()) {
       if (start !== null && !startAcknowledged) due.push({ type: 'started', run, attempt });
       if (end === null) continue;
       due.push({ type: 'ended', run, attempt, outcome: end.outcome, exitCode: end.exitCode });
@@ -243,7 +247,7 @@ export class SimAgent {
       highest: rules.agentChecksTerm ? this.#disk.highest : 0n,
       known,
       refused: this.#refused.get(id)?.reason,
-      open: [...this.#attempts.values()].filter(isOpen).length,
+      open: [...this.#unsettled.values()].filter(isOpen).length,
       slots: SLOTS,
       closing: 'no',
     });
@@ -268,6 +272,7 @@ export class SimAgent {
     const { dice, knobs, audit } = this.world;
     const ordered = orderedAttempt(order, order.term);
     this.#attempts.set(attemptId(order), ordered);
+    this.#unsettled.set(attemptId(order), ordered);
     this.later(dice.scale(0.1, knobs.work.diskMs), () => {
       const journalled = this.#step(ordered, { type: 'journalled' });
       if (journalled === null || journalled.end !== null) return;
@@ -296,7 +301,13 @@ export class SimAgent {
     if (before === undefined) return null;
     const after = stepAttempt(before, event);
     this.#attempts.set(id, after);
+    this.#settle(id, after);
     if (this.world.rules.agentJournals) this.#disk.attempts.set(id, after);
     return after;
+  }
+
+  #settle(id: string, attempt: Attempt): void {
+    if (attempt.phase === 'acknowledged') this.#unsettled.delete(id);
+    else this.#unsettled.set(id, attempt);
   }
 }

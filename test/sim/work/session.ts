@@ -106,10 +106,10 @@ export class Session {
     if (this.#isOver) return;
     this.#isReporting = true;
     this.#hasNews = false;
-    const { agent, incarnation, highestTerm } = this.#agent.registration();
+    const identity = this.#agent.identity();
     const reports = this.#agent.due();
     this.#ask<'taken' | 'gone' | 'away'>(
-      (plane, reply) => plane.report({ agent, incarnation, highestTerm }, reports, reply),
+      (plane, reply) => plane.report(identity, reports, reply),
       (answer) => {
         if (answer === 'gone') return this.#end('register again');
         if (answer !== 'taken') return this.#again();

@@ -135,3 +135,11 @@ test('The holder’s own release or word sets a promise free, one of an older te
     .feed(30, { kind: 'lease-read', row: free });
   t.is(older.state.phase.name, 'watching');
 });
+
+test('F44: while its readings fail, a passive claims nothing by silence, so that it may consent', (t) => {
+  const machine = warm().feed(10, { kind: 'lease-read', row: heldByB });
+  machine.feed(900, { kind: 'tick' }).feed(1_000, { kind: 'read-failed', error: 'no answer' });
+  t.false(machine.feed(1_500, { kind: 'tick' }).asked.includes('claim'));
+  t.is(whyNoConsent(machine.state, heldByB.term), null);
+  t.true(machine.feed(1_600, { kind: 'lease-read', row: heldByB }).asked.includes('claim'));
+});
