@@ -65,10 +65,14 @@ function holdConnection(
   signal: AbortSignal,
   onBroken: (at: number) => void,
 ): { isOpen(): boolean } {
-  const socket = connect({ host, port, signal });
+  const socket = connect({ host, port });
+  // By hand, because a socket that is given the signal goes on listening to it after its end.
+  const end = () => socket.destroy();
+  signal.addEventListener('abort', end);
   socket.resume();
   socket.on('error', () => undefined);
   socket.on('close', () => {
+    signal.removeEventListener('abort', end);
     if (!signal.aborted) onBroken(performance.now());
   });
   return { isOpen: () => !socket.destroyed };

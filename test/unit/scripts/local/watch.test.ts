@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { startFront } from '@understudy/scripts/local/front';
 import { type Move, watchMoves } from '@understudy/scripts/local/watch';
@@ -54,4 +54,32 @@ test('a move is told with who answered before and after, and how long nobody did
   await front.close();
   b.close();
   b.closeAllConnections();
+});
+
+test('a connection that broke leaves nothing behind, however often that happens', async (t) => {
+  const port = await freePort();
+  const stopping = new AbortController();
+  let questions = 0;
+  const server = createServer((_, response) => {
+    questions += 1;
+    response.writeHead(200, { 'understudy-node': 'a', 'understudy-term': '1' });
+    response.end();
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const watching = watchMoves({
+    ...{ host: '127.0.0.1', port, signal: stopping.signal },
+    onMove: () => undefined,
+  });
+  t.teardown(async () => {
+    stopping.abort();
+    await watching;
+    server.close();
+  });
+  for (let broken = 1; broken <= 6; broken += 1) {
+    while (questions < 2 * broken) await once(server, 'request');
+    server.closeAllConnections();
+  }
+  const listening = getEventListeners(stopping.signal, 'abort').length;
+  t.true(listening <= 3, `${listening} listeners`);
 });
