@@ -136,7 +136,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
       log.warn(is ? 'failsafe: the store is away, what needs it waits' : 'failsafe is over');
       // Nobody has to find that out by waiting for an answer of the store.
       if (!is) return;
-      committer.suspect();
+      committer.giveUp();
       reader.suspect();
     },
     switchOver,

@@ -48,6 +48,7 @@ export class Committer {
   #isRunning = false;
   #isAway = false;
   #idle: (() => void)[] = [];
+  readonly #givenUp = new Set<() => void>();
 
   constructor(options: CommitterOptions) {
     this.#options = options;
@@ -86,6 +87,17 @@ export class Committer {
   suspect(): void {
     this.#isAway = true;
     if (!this.#isRunning) void this.#run();
+  }
+
+  /** The database is known to be away for a while: nobody need wait for his commit. */
+  giveUp(): void {
+    this.suspect();
+    for (const listener of [...this.#givenUp]) listener();
+  }
+
+  onGivenUp(listener: () => void): () => void {
+    this.#givenUp.add(listener);
+    return () => this.#givenUp.delete(listener);
   }
 
   async #run(): Promise<void> {

@@ -90,7 +90,7 @@ export class AgentService {
         momentOf(this.#context),
       ),
     });
-    await committed(commit);
+    await committed(this.#context, commit);
     return {
       term: formatTerm(this.#context.term),
       node: this.#context.node,
@@ -195,7 +195,7 @@ export class AgentService {
       ? (['agent-draining', 'is given no more runs'] as const)
       : (['agent-resumed', 'is given runs again'] as const);
     const events = [this.#event(id, kind, what)];
-    await committed(this.#state.apply({ agents: [entry.record], events }));
+    await committed(this.#context, this.#state.apply({ agents: [entry.record], events }));
     this.#state.onQueued();
   }
 

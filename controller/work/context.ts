@@ -35,18 +35,26 @@ export function requireStore({ committer }: TenureContext): void {
   if (committer.isFull) throw new StoreAwayError('too many changes wait for the database');
 }
 
-/** Waits for a commit on behalf of a request. */
-export async function committed<T>(commit: Promise<T>): Promise<T> {
-  let limit: NodeJS.Timeout | undefined;
-  const tooLong = new Promise<never>((_resolve, reject) => {
-    limit = setTimeout(
-      () => reject(new StoreAwayError('the change was not committed in time; it may be later')),
-      COMMIT_WAIT_MS,
-    );
+/** Waits for a commit on behalf of a request, while there is hope for one. */
+export async function committed<T>(
+  { committer }: Pick<TenureContext, 'committer'>,
+  commit: Promise<T>,
+): Promise<T> {
+  let stopWaiting: () => void = () => undefined;
+  const inVain = new Promise<never>((_resolve, reject) => {
+    const giveUp = () => {
+      reject(new StoreAwayError('the change was not committed in time; it may be later'));
+    };
+    const limit = setTimeout(giveUp, COMMIT_WAIT_MS);
+    const stopListening = committer.onGivenUp(giveUp);
+    stopWaiting = () => {
+      clearTimeout(limit);
+      stopListening();
+    };
   });
   try {
-    return await Promise.race([commit, tooLong]);
+    return await Promise.race([commit, inVain]);
   } finally {
-    clearTimeout(limit);
+    stopWaiting();
   }
 }

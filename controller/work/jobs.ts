@@ -47,7 +47,7 @@ export class JobService {
     const { name } = definition;
     const message = `job ${name} was ${old === undefined ? 'created' : 'changed'}`;
     const event = { at: now, kind: 'job-applied', subject: name, message, facts: {} } as const;
-    await committed(this.#state.apply({ jobs: [job], events: [event] }));
+    await committed(this.#context, this.#state.apply({ jobs: [job], events: [event] }));
     return { job, isNew: old === undefined };
   }
 
@@ -64,7 +64,7 @@ export class JobService {
     const { now } = momentOf(this.#context);
     const message = `job ${name} was deleted`;
     const event = { at: now, kind: 'job-deleted', subject: name, message, facts: {} } as const;
-    await committed(this.#state.apply({ deletedJobs: [name], events: [event] }));
+    await committed(this.#context, this.#state.apply({ deletedJobs: [name], events: [event] }));
   }
 }
 

@@ -58,7 +58,7 @@ export class ReportService {
     }
     const { runs, chunks, events } = outcome;
     this.#context.failpoints.pass('before-report-commit');
-    await committed(this.#state.apply({ runs: [...runs.values()], chunks, events }));
+    await committed(this.#context, this.#state.apply({ runs: [...runs.values()], chunks, events }));
     this.#context.failpoints.pass('after-report-commit');
     return acknowledged;
   }

@@ -124,7 +124,7 @@ export class RunService {
     const run = this.#state.open(id);
     if (run === null) return await this.get(id);
     const cancelled = cancelRun(run, reason, momentOf(this.#context));
-    await committed(this.carryOut(cancelled === run ? {} : { runs: [cancelled] }));
+    await committed(this.#context, this.carryOut(cancelled === run ? {} : { runs: [cancelled] }));
     return await this.get(id);
   }
 
@@ -179,18 +179,18 @@ export class RunService {
    * answer. A request that waits no longer leaves its mark until its run is committed.
    */
   async #once(job: string, key: string | null, make: () => Promise<Submitted>): Promise<Submitted> {
-    if (key === null) return await committed(make());
+    if (key === null) return await committed(this.#context, make());
     const name = JSON.stringify([job, key]);
     const underWay = this.#making.get(name);
     if (underWay !== undefined) {
-      const { run } = await committed(underWay);
+      const { run } = await committed(this.#context, underWay);
       return { run: await this.get(run.id), isNew: false };
     }
     const made = make();
     const forget = () => this.#making.delete(name);
     this.#making.set(name, made);
     made.then(forget, forget);
-    return await committed(made);
+    return await committed(this.#context, made);
   }
 
   /** Resolves once the run is committed, or it turns out that the database has an earlier one. */

@@ -199,3 +199,20 @@ test.serial(
     t.pass();
   },
 );
+
+test.serial('who waits for a commit is refused once the store is known to be away', async (t) => {
+  const bench = await Bench.start(t, store.postgres);
+  await bench.activate(TERM);
+  const thaw = freeze(t);
+  const write = timed(bench.ask('PUT', '/api/v1/jobs/j', { command: ['true'] }));
+  // It has arrived when the controller answers what was asked after it.
+  await bench.ask('GET', '/api/v1/pair');
+  bench.extend(TERM, 130_000, true);
+  const answer = await write;
+  t.is(answer.status, 503);
+  t.true(answer.tookMs < 1_500, `${answer.tookMs} ms`);
+  thaw();
+  await until('it is committed nevertheless', async () => {
+    return (await bench.ask('GET', '/api/v1/jobs/j')).status === 200;
+  });
+});

@@ -66,7 +66,7 @@ async function setUp(t: ExecutionContext) {
     failpoints: { pass: () => undefined },
     newId: () => '0197e0d2-7c00-7000-8000-000000000009',
     committer: {
-      ...{ isAway: false, isFull: false },
+      ...{ isAway: false, isFull: false, onGivenUp: () => () => undefined },
       commit: async (changes: Changes) => {
         commits.push(changes);
         return { existing: new Map(), events: [] };

@@ -22,7 +22,7 @@ async function setUp(t: ExecutionContext) {
     ...{ pair: 'orders', node: 'a', term: 7n, guard, clock },
     failpoints: { pass: () => undefined },
     committer: {
-      ...{ isAway: false, isFull: false },
+      ...{ isAway: false, isFull: false, onGivenUp: () => () => undefined },
       commit: (changes: Changes) =>
         new Promise((resolve) => {
           commits.push({ changes, done: () => resolve({ existing: new Map(), events: [] }) });
