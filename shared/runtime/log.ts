@@ -1,3 +1,5 @@
+import { writeSync } from 'node:fs';
+import { Writable } from 'node:stream';
 import { createLogger, format, transports } from 'winston';
 import type { LogConfig } from './config/types.ts';
 
@@ -19,12 +21,28 @@ export function makeLog(config: LogConfig, base: Fields): Log {
   const logger = createLogger({
     level: config.level,
     format: config.format === 'json' ? jsonFormat : textFormat,
-    transports: [new transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })],
+    transports: [new transports.Stream({ stream: standardError() })],
     exitOnError: false,
   });
   return wrap((level, message, fields) => {
     logger.log(level, message, plain(fields));
   }, base);
+}
+
+const STANDARD_ERROR = 2;
+
+/** What can't be written, because the disk is full or the reader is gone, is lost: a log must end nobody. */
+function standardError(): Writable {
+  return new Writable({
+    write: (line: Buffer, _encoding, done) => {
+      try {
+        writeSync(STANDARD_ERROR, line);
+      } catch {
+        // There is no place left to say so.
+      }
+      done();
+    },
+  });
 }
 
 /** A log that keeps nothing, for tests of parts that log. */

@@ -32,8 +32,9 @@ export class Host {
     return this.#heartbeat;
   }
 
-  start(): void {
-    const { config, log, environment } = this.options;
+  /** Logs to a file of its own, unless told to log elsewhere. */
+  start(log = this.options.log): void {
+    const { config, environment } = this.options;
     this.#heartbeat = startProgram(['heartbeat', '--config', config], { log, environment });
   }
 
