@@ -69,13 +69,13 @@ export class Audit implements StoreWitness {
   }
 
   /** I2: a success answer under a term, after one under a later term. */
-  answered(controller: SimController, run: RunRecord): void {
+  answered(controller: SimController, run: RunRecord | null): void {
     const { counters, engine } = this.#world();
     const { term, node } = controller;
     if (term === null) return;
     counters.answers += 1;
     this.lastAnswerAt = engine.now;
-    this.work.acknowledged(run);
+    if (run !== null) this.work.acknowledged(run);
     if (term < this.#highestAnswered) {
       this.breach('I2', `${node.name} answered under term ${term} after ${this.#highestAnswered}`);
     }

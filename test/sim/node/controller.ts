@@ -39,11 +39,13 @@ export class SimController {
   #isHung = false;
   #underWay = 0;
   readonly #gate = new Gate();
+  readonly #killLagMs: number;
 
   constructor(world: World, node: Node, heartbeat: SimHeartbeat) {
     this.#world = world;
     this.node = node;
     this.#heartbeat = heartbeat;
+    this.#killLagMs = world.knobs.killMs * world.dice.next();
     const name = `controller ${node.name}`;
     this.process = new Process(node.host, name, world.scheduling);
     this.#watchdog = new Process(node.host, name, world.scheduling);
@@ -73,6 +75,7 @@ export class SimController {
     const guard = this.#guard;
     if (guard === null || !this.process.isRunning) return false;
     if (this.#phase !== 'serving' && this.#phase !== 'leaving') return false;
+    if (this.#world.knobs.isWrapped) return true;
     const isLetGo = this.#gate.phase === 'held' || this.#gate.phase === 'forwarding';
     if (isLetGo && this.#world.rules.holdStops) return false;
     if (!this.#world.rules.controllerHasDeadline || guard.mayAct()) return true;
@@ -150,6 +153,7 @@ export class SimController {
     );
     this.#phase = 'activating';
     this.#watch();
+    if (knobs.isWrapped) return this.#later(knobs.serveMs, () => this.#serve());
     this.#committer = new SimCommitter({
       process: this.process,
       link: this.#link,
@@ -260,6 +264,10 @@ export class SimController {
   }
 
   take(): void {
+    if (this.#world.knobs.isWrapped) {
+      if (this.canAnswer()) this.#world.audit.answered(this, null);
+      return;
+    }
     if (this.#phase !== 'serving' || this.#committer === null || this.#committer.isAway) return;
     if (!this.mayAct()) return;
     const { newId, agents, server } = this.#world;
@@ -326,7 +334,10 @@ export class SimController {
     const guard = this.#guard;
     if (guard === null || !this.#world.rules.controllerHasDeadline) return;
     if (this.#gate.phase === 'forwarding') return;
-    const endMs = Number(guard.trustedUntilNs) / 1e6 + this.#world.knobs.timers.killWithinMs;
+    const { knobs } = this.#world;
+    // A guard kills the group of a wrapped program at the deadline, which takes a moment.
+    const lateMs = knobs.isWrapped ? this.#killLagMs : knobs.timers.killWithinMs;
+    const endMs = Number(guard.trustedUntilNs) / 1e6 + lateMs;
     if (this.#nowMs() >= endMs - 1e-3) return this.die('its tenure ran out');
     this.#watchdog.timer(endMs, () => this.#watch());
   }

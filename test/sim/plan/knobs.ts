@@ -13,6 +13,8 @@ export interface Knobs {
   readonly targetMs: number;
   readonly timers: Timers;
   readonly role: Omit<RoleOptions, 'self'>;
+  /** The controller is a program that knows nothing of terms: it answers until its guard has killed it. */
+  readonly isWrapped: boolean;
   /** Only faults that the pair must bear without a change of roles (I16). */
   readonly isCalm: boolean;
   /** So long do faults strike; then everything is healed. */
@@ -68,7 +70,26 @@ const STORE_CLOCK_MS = 1_893_456_000_000;
 /** Draws the knobs of a seed. `dice` goes on to decide the history itself. */
 export function drawKnobs(seed: number, dice: Dice): Knobs {
   const knobs = drawRough(seed, dice);
-  return dice.chance(0.08) ? calm(knobs) : knobs;
+  if (dice.chance(0.08)) return calm(knobs);
+  return dice.chance(0.08) ? wrapped(knobs) : knobs;
+}
+
+/** What stops a program stops its guard as well, which then comes too late by nature. */
+const stopsGuard: readonly FaultKind[] = ['pause-controller', 'freeze-host', 'vm-pause'];
+
+/** The same pair, with a wrapped program for a controller. */
+export function wrapped(knobs: Knobs): Knobs {
+  const kinds = knobs.faults.kinds.filter(([kind]) => !stopsGuard.includes(kind));
+  return {
+    ...knobs,
+    isWrapped: true,
+    work: { ...knobs.work, agents: 0 },
+    role: { ...knobs.role, canHold: false },
+    faults: {
+      ...knobs.faults,
+      kinds: [...kinds.filter(([kind]) => !kind.includes('agent')), ['isolate', 1]],
+    },
+  };
 }
 
 /** The same pair, with nothing but what it must bear. */
@@ -109,6 +130,7 @@ function drawRough(seed: number, dice: Dice): Knobs {
     targetMs,
     timers: timers.timers,
     role: roleOptions(timers.timers, dice.chance(0.1) ? 'cold' : 'warm'),
+    isWrapped: false,
     isCalm: false,
     troubledMs: dice.between(30_000, 60_000),
     hosts: Array.from({ length: 6 }, () => drawClocks(timers.timers, dice)),

@@ -9,7 +9,7 @@ import {
   takeAnyGrant,
 } from './broken-steps.ts';
 import type { FaultKind } from './fault-kinds.ts';
-import type { Knobs } from './knobs.ts';
+import { type Knobs, wrapped } from './knobs.ts';
 import { type Rules, type StepRole, soundRules } from './rules.ts';
 
 /** A pair in which one rule is not kept. The checks must catch it, or they prove nothing about that rule. */
@@ -178,8 +178,7 @@ export const mutants: readonly Mutant[] = [
     breaks: 'clocks differ, and to act takes time',
     rules: withStep(noMargin),
     shape: (knobs, dice) => ({
-      ...faults('isolate', 'cut-store')(knobs, dice),
-      actLagMs: 45,
+      ...wrapped(faults('isolate', 'cut-store')(knobs, dice)),
       killMs: 45,
     }),
     within: 20_000,
