@@ -306,7 +306,10 @@ export class SimHeartbeat {
         if (answer === null) return this.#answered({ kind: 'claim-failed', error: 'no answer' });
         const { row, why } = answer;
         if (answer.outcome === 'granted') this.#answered({ kind: 'claim-granted', sentAt, row });
-        else this.#answered({ kind: 'claim-refused', row, why, holdsStill: false });
+        else {
+          const holdsStill = answer.outcome === 'holds-still';
+          this.#answered({ kind: 'claim-refused', row, why, holdsStill });
+        }
       },
     });
   }

@@ -30,6 +30,7 @@ export const storeFaults = [
   'store-crash',
   'store-clock-jump',
   'store-fail-over',
+  'pause-pair',
   'store-unreachable',
 ] as const;
 

@@ -82,6 +82,7 @@ export class Faults {
   /** Ends all faults; from now on nothing goes wrong any more. */
   heal(): void {
     this.#isHealed = true;
+    this.#world.server.pause(0);
     for (const undo of [...this.#lasting]) undo();
     this.#world.network.heal();
     for (const node of this.#world.nodes) {
@@ -235,6 +236,8 @@ export class Faults {
         this.hasStoreClockJumped = true;
         return server.failOver(lagMs, dice.chance(0.7) ? 0 : dice.between(-2_000, 2_000));
       }
+      case 'pause-pair':
+        return server.pause(forMs);
       case 'store-unreachable':
         return this.#setLinks(
           nodes.flatMap(({ place }) => bothWays(place, STORE)),

@@ -169,6 +169,12 @@ export class StoreServer {
     });
   }
 
+  /** No automatic change of roles for so long; 0 ends it. */
+  pause(forMs: number): void {
+    this.#tables = { ...this.#tables, pausedUntil: forMs === 0 ? 0 : this.clockMs + forMs };
+    this.#options.onHint();
+  }
+
   /** Takes a node id; answers who had it. */
   take(node: string, incarnation: string, reply: (had: string | null) => void): void {
     this.#write({ isGivenUp: false }, (clockMs) => {

@@ -23,6 +23,8 @@ export interface Tables {
   readonly fenceTerm: Term;
   /** The highest term in the history of tenures. */
   readonly historyTerm: Term;
+  /** No automatic change of roles before the store's clock shows this. */
+  readonly pausedUntil: number;
   /** Who has which node id: by node, the incarnation. */
   readonly nodes: ReadonlyMap<string, string>;
 }
@@ -54,7 +56,7 @@ export interface Moment {
   readonly rules: StoreRules;
 }
 
-export type Outcome = 'read' | 'granted' | 'refused' | 'released';
+export type Outcome = 'read' | 'granted' | 'refused' | 'released' | 'holds-still';
 
 export interface LeaseAnswer {
   readonly outcome: Outcome;
@@ -82,6 +84,7 @@ export function preparedTables(): Tables {
     },
     fenceTerm: 0n,
     historyTerm: 0n,
+    pausedUntil: 0,
     nodes: new Map(),
   };
 }
@@ -91,10 +94,19 @@ export function readLease(tables: Tables, moment: Moment): LeaseAnswer {
 }
 
 export function claimLease(tables: Tables, claim: Claim, moment: Moment): Change {
+  if (holdsStill(tables, claim, moment)) {
+    return { tables, answer: answer(tables, 'holds-still', 'the pair is paused', moment) };
+  }
   const refusal = whyClaimIsRefused(tables.lease, claim, moment);
   if (refusal !== null) return refused(tables, refusal, moment);
   const { holder, highestTerm, ttlMs } = claim;
   return granted(grant(tables, { to: holder, highestTerm, ttlMs }, moment), moment);
+}
+
+/** As `why_still` in `0003_pause_hand_over_revive.sql`, but for the limit. */
+function holdsStill({ lease, pausedUntil }: Tables, claim: Claim, { clockMs }: Moment): boolean {
+  const isLastHolder = lease.holder === null || lease.holder.node === claim.holder.node;
+  return !claim.ordered && !isLastHolder && pausedUntil > clockMs;
 }
 
 function whyClaimIsRefused(held: Lease, claim: Claim, moment: Moment): string | null {
@@ -204,7 +216,7 @@ function refused(tables: Tables, why: string, moment: Moment): Change {
 }
 
 function answer(tables: Tables, outcome: Outcome, why: string, moment: Moment): LeaseAnswer {
-  const { lease } = tables;
+  const { lease, pausedUntil } = tables;
   const { timeline, clockMs, rules } = moment;
   const isOwnRelease = lease.timeline === timeline || !rules.releaseIsOfItsTimeline;
   return {
@@ -219,7 +231,7 @@ function answer(tables: Tables, outcome: Outcome, why: string, moment: Moment): 
       ttlMs: lease.ttlMs,
       timeline,
       remainingMs: lease.expiresAt - clockMs,
-      pausedForMs: null,
+      pausedForMs: pausedUntil > clockMs ? pausedUntil - clockMs : null,
     },
   };
 }
