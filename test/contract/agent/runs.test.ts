@@ -59,7 +59,7 @@ test('an attempt that runs longer than it may is ended, with SIGKILL when it doe
   t.is(ended.signal, 'SIGKILL');
 });
 
-test('what a command leaves behind is ended before the attempt counts as over', async (t) => {
+test('F104: what a command leaves behind is ended before the attempt counts as over', async (t) => {
   const controller = await FakeController.open({ node: 'a', term: 1n });
   t.teardown(() => controller.close());
   new AgentProcess(t, { controllers: [controller.url] });

@@ -86,7 +86,7 @@ test('of a backlog decided in parts only the last part has the latest', (t) => {
   t.deepEqual(last.run, [4 * minute]);
 });
 
-test('a daily instant comes once on the days when the clocks change', (t) => {
+test('F80: a daily instant comes once on the days when the clocks change', (t) => {
   const instants = instantsOf({ cron: '30 2 * * *', timezone: 'Europe/Rome' });
   for (const [day, expected] of [
     ['2026-03-29', '2026-03-29T01:30:00.000Z'],
