@@ -4,18 +4,25 @@ import { Command, InvalidArgumentError } from 'commander';
 import { print } from '../cli/output.ts';
 import { stopOnSignals } from '../local/stop-signals.ts';
 import { type Figure, figureTable, isKept, summarise } from './report.ts';
+import { rivals } from './rivals/all.ts';
+import { compare, rivalTable } from './rivals/compare.ts';
+import { measureRival, type RivalFigure } from './rivals/measure.ts';
+import type { Rival } from './rivals/rival.ts';
 import { scenarios } from './scenarios/all.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { openStage, type Stage } from './stage.ts';
 
 interface BenchOptions {
   readonly times: number;
-  readonly only: readonly Scenario[];
+  readonly only?: readonly Scenario[];
+  readonly rivals?: readonly Rival[];
   readonly target: number;
   readonly portBase: number;
   readonly jobs: number;
   readonly logs?: string;
 }
+
+type Closers = Set<() => Promise<void>>;
 
 interface Played {
   readonly figures: readonly Figure[];
@@ -28,27 +35,52 @@ interface Played {
  * promise was broken, or when a run was lost, doubled, or left running.
  */
 async function benchFailover(options: BenchOptions): Promise<number> {
-  const open = new Set<{ close(): Promise<void> }>();
+  const open: Closers = new Set();
   stopOnSignals().addEventListener('abort', () => {
-    const closed = Promise.allSettled([...open].map((each) => each.close()));
+    const closed = Promise.allSettled([...open].map((close) => close()));
     void closed.finally(() => process.exit(1));
   });
+  const played = await playAll(options, open);
+  const measured = await measureRivals(options, open);
+  return report(played, measured, options);
+}
+
+async function playAll(options: BenchOptions, open: Closers): Promise<readonly Played[]> {
   const played: Played[] = [];
   for (const isProxied of [false, true]) {
-    const chosen = options.only.filter((scenario) => scenario.isProxied === isProxied);
+    const all = options.only ?? scenarios;
+    const chosen = all.filter((scenario) => scenario.isProxied === isProxied);
     if (chosen.length === 0) continue;
     const opening = openStage({ ...options, targetMs: options.target, isProxied });
-    const closing = { close: async () => (await opening).close() };
-    open.add(closing);
+    const close = async () => (await opening).close();
+    open.add(close);
     const stage = await opening;
     try {
       for (const scenario of chosen) played.push(await repeat(scenario, stage, options.times));
     } finally {
-      await stage.close();
-      open.delete(closing);
+      await close();
+      open.delete(close);
     }
   }
-  return report(played, options);
+  return played;
+}
+
+/** Where only some scenarios were asked for, rivals are measured only when they are asked for, too. */
+async function measureRivals(
+  { times, only, rivals: asked }: BenchOptions,
+  open: Closers,
+): Promise<readonly RivalFigure[]> {
+  const figures: RivalFigure[] = [];
+  for (const rival of asked ?? (only === undefined ? rivals : [])) {
+    const missing = rival.missing();
+    if (missing !== null) {
+      print(`${rival.title} was not measured: ${missing}`);
+      continue;
+    }
+    const say = (line: string) => process.stderr.write(`${line}\n`);
+    figures.push(...(await measureRival(rival, { times, say, open })));
+  }
+  return figures;
 }
 
 async function repeat(scenario: Scenario, stage: Stage, times: number): Promise<Played> {
@@ -75,13 +107,25 @@ async function repeat(scenario: Scenario, stage: Stage, times: number): Promise<
   return { figures, complaints };
 }
 
-function report(played: readonly Played[], { target }: BenchOptions): number {
+function report(
+  played: readonly Played[],
+  measured: readonly RivalFigure[],
+  { target }: BenchOptions,
+): number {
   const figures = played.flatMap((each) => each.figures);
   const complaints = played.flatMap((each) => each.complaints);
   print(`failover.target ${formatDurationMs(target)}`);
   print(figureTable(figures));
   for (const complaint of complaints) print(`complaint: ${complaint}`);
-  print(JSON.stringify({ targetMs: target, figures: figures.map(summarise), complaints }));
+  if (measured.length > 0) print(`\n${rivalTable(measured, figures)}`);
+  const compared = measured.map((rival) => compare(rival, figures));
+  const summary = {
+    targetMs: target,
+    figures: figures.map(summarise),
+    rivals: compared,
+    complaints,
+  };
+  print(JSON.stringify(summary));
   return complaints.length === 0 && figures.every(isKept) ? 0 : 1;
 }
 
@@ -97,19 +141,25 @@ function duration(text: string): number {
   return ms;
 }
 
-function chosen(text: string): readonly Scenario[] {
-  return text.split(',').map((name) => {
-    const found = scenarios.find((scenario) => scenario.name === name.trim());
-    if (found !== undefined) return found;
-    throw new InvalidArgumentError(`expected some of ${names}`);
-  });
+function someOf<T extends { readonly name: string }>(all: readonly T[]) {
+  return (text: string): readonly T[] =>
+    text.split(',').map((name) => {
+      const found = all.find((each) => each.name === name.trim());
+      if (found !== undefined) return found;
+      throw new InvalidArgumentError(`expected some of ${namesOf(all)}`);
+    });
 }
 
-const names = scenarios.map((scenario) => scenario.name).join(',');
+function namesOf(all: readonly { readonly name: string }[]): string {
+  return all.map((each) => each.name).join(',');
+}
+
+const chosenRivals = (text: string) => (text === 'none' ? [] : someOf(rivals)(text));
 const program = new Command('bench:failover')
   .description('how long users wait when something happens to a pair, beside what is promised')
   .option('--times <count>', 'rounds of each', whole, 10)
-  .option('--only <names>', `some of ${names}`, chosen, scenarios)
+  .option('--only <names>', `some of ${namesOf(scenarios)}`, someOf(scenarios))
+  .option('--rivals <names>', `none, or some of ${namesOf(rivals)}`, chosenRivals)
   .option('--target <duration>', 'failover.target of the pair', duration, 2_000)
   .option('--port-base <port>', 'six ports from this one on', whole, 7500)
   .option('--jobs <count>', 'runs under way at each fault', whole, 20)

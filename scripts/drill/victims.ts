@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { OWNER_VARIABLE, ownerMark } from '@understudy/heartbeat/supervise/predecessor';
 import { isAlive, type ProcessId, processId, readProc } from '@understudy/shared/runtime/child';
 import { UserError } from '@understudy/shared/runtime/errors';
@@ -40,10 +41,19 @@ export function signal(victim: ProcessId, name: NodeJS.Signals): boolean {
   return true;
 }
 
-/** The direct children of a process. */
+/** The direct children of a process; the kernel lists them by the thread that started them. */
 export function childrenOf(pid: number): readonly number[] {
-  const text = readProc(`/proc/${pid}/task/${pid}/children`) ?? '';
-  return text.split(' ').filter(Boolean).map(Number);
+  const lists = threadsOf(pid).map((id) => readProc(`/proc/${pid}/task/${id}/children`) ?? '');
+  return lists.flatMap((text) => text.split(' ').filter(Boolean).map(Number));
+}
+
+function threadsOf(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    // It is gone.
+    return [];
+  }
 }
 
 /** Words of the command line of a process. */

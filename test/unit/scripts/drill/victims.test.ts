@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import type { HeartbeatStatus } from '@understudy/scripts/cli/client/heartbeat-status';
 import { childrenOf, findVictims, signal } from '@understudy/scripts/drill/victims';
 import { isAlive, processId } from '@understudy/shared/runtime/child';
@@ -68,4 +69,17 @@ test('a pid that was given to another process meanwhile gets no signal', async (
   t.false(signal({ ...found, startTime: '1' }, 'SIGKILL'));
   t.true(isAlive(found));
   t.true(signal(found, 'SIGCONT'));
+});
+
+test('the children of a process are those of all its threads', async (t) => {
+  const script = `
+    const { spawn } = require('node:child_process');
+    const { parentPort } = require('node:worker_threads');
+    const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+    child.on('spawn', () => parentPort.postMessage(child.pid));`;
+  const thread = new Worker(script, { eval: true });
+  t.teardown(() => thread.terminate());
+  const [pid] = (await once(thread, 'message')) as [number];
+  t.true(childrenOf(process.pid).includes(pid));
+  process.kill(pid, 'SIGKILL');
 });
