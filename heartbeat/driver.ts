@@ -80,7 +80,10 @@ export class RoleDriver {
    * incarnation that had this node id before, if it is proven to have died on this host.
    */
   run(predecessor: string | null): Promise<void> {
-    this.#state = initialRole(this.#options.clock.monotonicMs(), predecessor);
+    // What peers have said already stays true.
+    const { disagreement, highestTerm } = this.#state;
+    const fresh = initialRole(this.#options.clock.monotonicMs(), predecessor);
+    this.#state = { ...fresh, disagreement, highestTerm };
     this.#options.lease.onHint(() => this.dispatch({ kind: 'hint' }));
     this.dispatch({ kind: 'tick' });
     return this.#finished;

@@ -325,6 +325,7 @@ export class Heartbeat {
       controllerPid: this.#controller.pid,
       peers: this.#peers.views(),
       lastDemotion: this.#driver.lastDemotion,
+      storeDisagreement: this.#talk.storeDisagreement,
       promise: this.#events.promise,
       measured: this.#events.measured,
       nowMs: this.#options.clock.monotonicMs(),

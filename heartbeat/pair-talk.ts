@@ -23,7 +23,7 @@ export interface PairTalkOptions {
   readonly incarnation: string;
   readonly driver: Pick<RoleDriver, 'state' | 'dispatch' | 'consent'>;
   readonly peers: Pick<Peers, 'views' | 'exchangeNow'>;
-  readonly lease: Pick<LeaseStore, 'identity' | 'probe'>;
+  readonly lease: Pick<LeaseStore, 'identity' | 'probe' | 'read'>;
   readonly tenureOver: TenureOver;
   readonly status: () => StatusView;
   readonly lastService: () => LastService | null;
@@ -35,6 +35,8 @@ export class PairTalk {
   readonly #options: PairTalkOptions;
   /** Which database this node uses; null when that is not known. */
   #storeId: string | null = null;
+  /** Of the lease, before the role machine has read it. */
+  #termAtStart: Term | null = null;
 
   constructor(options: PairTalkOptions) {
     this.#options = options;
@@ -74,6 +76,8 @@ export class PairTalk {
   async meet(): Promise<void> {
     const identity = await this.#options.lease.identity();
     if (identity.kind === 'identity') this.#storeId = identity.id;
+    const lease = await this.#options.lease.read();
+    if (lease.kind === 'read') this.#termAtStart = lease.row.term;
     await this.#options.peers.exchangeNow();
     this.#compareStores();
   }
@@ -108,15 +112,30 @@ export class PairTalk {
     return refusal === null ? { forMs: boundMs } : refuse(refusal);
   }
 
-  #compareStores(): void {
-    const { peers, driver } = this.#options;
+  /** That a peer uses another database; null while all use the same, as far as this node knows. */
+  get storeDisagreement(): string | null {
+    const strayed = this.#strayed();
+    if (strayed === null) return null;
+    return `${strayed.node} uses another database (${strayed.storeId}, this node ${this.#storeId})`;
+  }
+
+  #strayed(): PeerState | null {
     const own = this.#storeId;
-    const states = peers.views().flatMap(({ state }) => (state === null ? [] : [state]));
-    const other = states.find(({ storeId }) => storeId !== null && storeId !== own);
-    const reason =
-      other === undefined || own === null
-        ? null
-        : `${other.node} uses another database (${other.storeId}, this node ${own})`;
+    if (own === null) return null;
+    const states = this.#options.peers.views().flatMap(({ state }) => (state ? [state] : []));
+    return states.find(({ storeId }) => storeId !== null && storeId !== own) ?? null;
+  }
+
+  /**
+   * Of two nodes with two databases the one with the higher term goes on, for there the pair has lived; the
+   * other takes no role. With equal terms nobody knows, and neither does.
+   */
+  #compareStores(): void {
+    const { driver } = this.#options;
+    const strayed = this.#strayed();
+    const ownTerm = driver.state.watch.row?.term ?? this.#termAtStart;
+    const isTheirs = strayed !== null && (ownTerm === null || ownTerm <= (strayed.term ?? 0n));
+    const reason = isTheirs ? this.storeDisagreement : null;
     if (reason === driver.state.disagreement) return;
     driver.dispatch({ kind: 'disagreement', reason });
   }

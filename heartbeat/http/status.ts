@@ -65,6 +65,8 @@ export interface StatusSources {
   readonly controllerPid: number | null;
   readonly peers: readonly PeerView[];
   readonly lastDemotion: LastDemotion | null;
+  /** That a peer uses another database; null when none does. */
+  readonly storeDisagreement: string | null;
   readonly promise: readonly WorstCase[];
   readonly measured: readonly MeasuredView[];
   readonly nowMs: number;
@@ -98,7 +100,10 @@ export function viewStatus(sources: StatusSources): StatusView {
     pausedForMs:
       role !== null && role.pausedUntil > nowMs ? clampMs(role.pausedUntil - nowMs) : null,
     peers: peers.map((peer) => viewPeer(peer, nowMs)),
-    disagreements: findDisagreements(config, peers),
+    disagreements: [
+      ...(sources.storeDisagreement === null ? [] : [sources.storeDisagreement]),
+      ...findDisagreements(config, peers),
+    ],
     vip: null,
     version,
     pid: process.pid,

@@ -3,7 +3,6 @@ export const notCovered: Readonly<Record<number, string>> = {
   29: 'for the pair it is the kill of F18; that the kernel spares it is for the installation to set',
   35: 'a stall for want of memory is the stall of F34; needs a host of its own to be real',
   36: 'needs a disk of its own to be filled; controllers keep nothing on theirs, agents their spool',
-  38: 'its test is not written',
   59: 'needs a disk of its own to be filled',
   60: 'needs a disk of its own to be filled',
   61: 'its test is not written',

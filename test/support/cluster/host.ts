@@ -32,10 +32,11 @@ export class Host {
     return this.#heartbeat;
   }
 
-  /** Logs to a file of its own, unless told to log elsewhere. */
-  start(log = this.options.log): void {
+  /** Starts the heartbeat, with further arguments of the command. Logs to a file of its own, unless told to log elsewhere. */
+  start(log = this.options.log, more: readonly string[] = []): void {
     const { config, environment } = this.options;
-    this.#heartbeat = startProgram(['heartbeat', '--config', config], { log, environment });
+    const command = ['heartbeat', '--config', config, ...more];
+    this.#heartbeat = startProgram(command, { log, environment });
   }
 
   /** What `GET /status` answers now; null when nothing does. */
