@@ -61,7 +61,7 @@ export const faults: readonly Fault[] = [
   {
     name: 'stop-heartbeat',
     title: 'SIGTERM of the heartbeat',
-    // It goes in order, like a switch-over, but to a peer that was not prepared.
+    // It goes in order: the heartbeat switches over before it ends.
     failure: 'switchover',
     strike: ({ heartbeatPid }) => process.kill(heartbeatPid, 'SIGTERM'),
   },
