@@ -228,6 +228,9 @@ function lateMessages(...kinds: readonly FaultKind[]): NonNullable<HistoryOption
 function faults(...kinds: readonly FaultKind[]): NonNullable<HistoryOptions['shape']> {
   return (knobs: Knobs, dice) => ({
     ...knobs,
+    // What is added here need not be borne, and may stop a guard together with its program.
+    isCalm: false,
+    isWrapped: false,
     faults: {
       ...knobs.faults,
       kinds: [...knobs.faults.kinds.slice(0, 3), ...kinds.map((kind) => [kind, 3] as const)],

@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   const crew = new Crew();
   try {
     const count = Number(values.seeds);
-    for (let from = Number(values.from); ; from += count) {
+    for (let from = Number(values.from); count > 0; from += count) {
       const isSound = await play(crew, from, count);
       if (!isSound) process.exitCode = 1;
       if (!values.forever || !isSound) break;

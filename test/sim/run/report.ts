@@ -1,7 +1,7 @@
 import { type Counters, phaseNames } from '../checks/counters.ts';
 import { agentFaults, faultKinds } from '../plan/fault-kinds.ts';
 import type { Mutant } from '../plan/mutants.ts';
-import type { Found } from './batch.ts';
+import { type Found, UNSOUND } from './batch.ts';
 
 export interface Cost {
   readonly seconds: number;
@@ -37,6 +37,7 @@ export function describeViolation({ seed, rule, text }: Found): string {
 
 export function describeMutant({ name, within }: Mutant, found: Found | null): string {
   if (found === null) return `NOT CAUGHT  ${name}: not by ${within} seeds\n`;
+  if (found.rule === UNSOUND) return `UNSOUND     ${name}: seed ${found.seed}: ${found.text}\n`;
   return `caught      ${name}: by seed ${found.seed}, ${found.rule}: ${found.text}\n`;
 }
 
