@@ -188,9 +188,10 @@ function takeHandedOver(state: RoleState, row: LeaseRow, now: number, options: R
 }
 
 function begin(state: RoleState, tenure: Tenure, story: Story): Step {
-  return only({ ...state, phase: { name: 'promoting', tenure, activated: false } }, [
-    { kind: 'tell', story },
-  ]);
+  // What was announced before this tenure would let its row, brought back by a fail-over of the store after
+  // it was released, pass for a hand-over.
+  const phase = { name: 'promoting', tenure, activated: false } as const;
+  return only({ ...state, expected: null, phase }, [{ kind: 'tell', story }]);
 }
 
 function newTenure(row: LeaseRow, now: number): Tenure {

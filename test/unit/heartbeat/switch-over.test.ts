@@ -179,3 +179,15 @@ test('F53: a node that disagrees with its peer about the database takes no role'
   machine.feed(20, { kind: 'disagreement', reason: null });
   t.is(machine.state.phase.name, 'claiming');
 });
+
+test('F65: a tenure of our own that a fail-over brought back does not pass for a hand-over', (t) => {
+  const machine = warm()
+    .feed(5, { kind: 'hand-over-expected', term: 4n, until: 15_000 })
+    .feed(10, { kind: 'lease-read', row: free })
+    .feed(20, { kind: 'claim-granted', sentAt: 10, row: ours })
+    .feed(30, { kind: 'controller-gone', detail: 'it crashed' })
+    .feed(40, { kind: 'given-back', term: 5n, row: { ...ours, released: true } })
+    .feed(50, { kind: 'controller-starting' }, { kind: 'controller-ready' });
+  machine.feed(60, { kind: 'lease-read', row: { ...ours, timeline: 2 } });
+  t.not(machine.state.phase.name, 'promoting');
+});
