@@ -84,7 +84,7 @@ export class Controller {
       case 'deactivate':
         return void this.#deactivate(said.graceMs);
       case 'hold':
-        return void this.#hold(said.forMs);
+        return void this.#hold(said.forMs, said.seq);
       case 'resume':
         return this.#resume();
       case 'forward':
@@ -180,11 +180,11 @@ export class Controller {
     this.#options.tell({ type: 'probed', seq, healthy, problems });
   }
 
-  async #hold(forMs: number): Promise<void> {
+  async #hold(forMs: number, seq: number): Promise<void> {
     const { tell, log, end } = this.#options;
     const active = this.#active;
     if (active === null || this.#isForwarding) {
-      return tell({ type: 'holdFailed', reason: 'it does not serve' });
+      return tell({ type: 'holdFailed', reason: 'it does not serve', seq });
     }
     const startedAt = performance.now();
     const held = await active.switchOver.hold(forMs);
@@ -196,13 +196,13 @@ export class Controller {
           () => end(exitCodes.failed, 'it was held and not told what to do'),
           HELD_LIMIT_MS,
         );
-        tell({ type: 'held' });
+        tell({ type: 'held', seq });
         this.#failpoints.pass('after-held');
         log.info('holds: nothing is under way', { tookMs, parked: active.switchOver.parked });
         return;
       case 'failed':
         log.warn('could not hold: goes on', { reason: held.reason, tookMs });
-        return tell({ type: 'holdFailed', reason: held.reason });
+        return tell({ type: 'holdFailed', reason: held.reason, seq });
       case 'called-off':
         return log.info('the hold was called off');
     }

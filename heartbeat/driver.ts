@@ -81,9 +81,9 @@ export class RoleDriver {
    */
   run(predecessor: string | null): Promise<void> {
     // What peers have said already stays true.
-    const { disagreement, highestTerm } = this.#state;
+    const { disagreement, highestTerm, peersHeard } = this.#state;
     const fresh = initialRole(this.#options.clock.monotonicMs(), predecessor);
-    this.#state = { ...fresh, disagreement, highestTerm };
+    this.#state = { ...fresh, disagreement, highestTerm, peersHeard };
     this.#options.lease.onHint(() => this.dispatch({ kind: 'hint' }));
     this.dispatch({ kind: 'tick' });
     return this.#finished;
@@ -118,7 +118,7 @@ export class RoleDriver {
   /** Binds this node to stay passive for the holder of `term`, if it may: null, or why not. */
   consent(term: Term, forMs: number): ConsentRefusal | null {
     if (this.#isBroken) return 'not-passive';
-    const refusal = whyNoConsent(this.#state, term);
+    const refusal = whyNoConsent(this.#state, term, this.#options.clock.monotonicMs());
     if (refusal !== null) return refusal;
     const until = this.#options.clock.monotonicMs() + forMs;
     this.dispatch({ kind: 'consented', term, until });

@@ -185,6 +185,7 @@ export class Heartbeat {
     const { clock, config, log } = this.#options;
     const mayMove = config.failover.mode === 'automatic' && pausedUntil <= clock.monotonicMs();
     if (phase.name === 'serving' && mayMove && this.#exitCode === exitCodes.ok) {
+      await this.#operations.settled();
       const result = await this.#operations.switchOver(null);
       if (result.kind === 'refused') log.info('lets the role go', { reason: result.reason });
     }
@@ -241,6 +242,7 @@ export class Heartbeat {
   async #live(predecessor: string | null): Promise<void> {
     const { config } = this.#options;
     await this.#talk.meet();
+    if (this.#stopping.signal.aborted) return;
     this.#running = true;
     this.#events.onStarted(version, predecessor);
     this.#peers.start();
@@ -301,7 +303,7 @@ export class Heartbeat {
           this.#running
             ? this.#driver.expect(term, EXPECT_HAND_OVER_MS)
             : ['this heartbeat is still starting'],
-        switchOver: (to) => this.#operations.switchOver(to),
+        switchOver: async (to) => this.#operations.switchOverForPeer(to),
         controllerUrl: config.controller.url,
         log,
       }),
@@ -340,12 +342,20 @@ export class Heartbeat {
 
   async #askForRole(): Promise<void> {
     const { config, log } = this.#options;
+    const active = this.#peers.views().find(({ state }) => state?.role === 'active')?.state;
+    if (active?.preferred === true) {
+      log.warn('does not ask for the role: the active node is preferred too', {
+        peer: active.node,
+      });
+      return;
+    }
     const result = await this.#operations.switchOver(config.node);
     if (result.kind === 'refused') log.warn('was not given the role', { reason: result.reason });
   }
 
   async #signOfLife(): Promise<void> {
     const { log, config } = this.#options;
+    await this.#talk.lookAround();
     const result = await this.#lease.probe();
     if (result.kind === 'failed') log.debug('the sign of life failed', { error: result.error });
     if (result.kind !== 'replaced' || this.#stopping.signal.aborted) return;

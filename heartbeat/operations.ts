@@ -39,7 +39,7 @@ export class Operations implements Operator {
   readonly #options: OperationsOptions;
   readonly #listeners = new Set<(story: Story) => void>();
   readonly #peerListeners = new Set<(state: PeerState) => void>();
-  #isSwitching = false;
+  #switching: Promise<SwitchOverResult> | null = null;
 
   constructor(options: OperationsOptions) {
     this.#options = options;
@@ -55,6 +55,14 @@ export class Operations implements Operator {
     for (const listener of [...this.#peerListeners]) listener(state);
   }
 
+  /** What a peer asks for is not passed on: it took this node for the active one. */
+  switchOverForPeer(to: string | null): Promise<SwitchOverResult> | SwitchOverResult {
+    const { node, driver } = this.#options;
+    const { name } = driver.state.phase;
+    if (name === 'serving') return this.switchOver(to);
+    return refused('no-active', `${node} is not active (${name})`);
+  }
+
   async switchOver(to: string | null): Promise<SwitchOverResult> {
     const { node, driver } = this.#options;
     const { phase } = driver.state;
@@ -67,18 +75,24 @@ export class Operations implements Operator {
       return link.askSwitchOver(to ?? node);
     }
     if (to === node) return refused('already-active', `${node} is active already`);
-    if (phase.name !== 'serving' || this.#isSwitching) {
+    if (phase.name !== 'serving' || this.#switching !== null) {
       return refused('change-under-way', `this node is ${phase.name}; try again`);
     }
     if (failsafeSince(driver.state) !== null || phase.tenure.failingSince !== null) {
       return refused('failsafe', 'the store does not answer: the lease can not be handed over');
     }
-    this.#isSwitching = true;
+    const switching = this.#handOver(to, phase.tenure.term);
+    this.#switching = switching;
     try {
-      return await this.#handOver(to, phase.tenure.term);
+      return await switching;
     } finally {
-      this.#isSwitching = false;
+      this.#switching = null;
     }
+  }
+
+  /** Resolves when the switch-over that is under way, if any, is over. */
+  async settled(): Promise<void> {
+    await this.#switching;
   }
 
   async pause(forMs: number | null): Promise<PauseResult> {

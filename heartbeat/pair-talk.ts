@@ -30,11 +30,16 @@ export interface PairTalkOptions {
   readonly clock: Clock;
 }
 
+/** A node that was silent for so long is gone for good, as far as consent goes. */
+const FORGET_PEER_MS = 60_000;
+
 /** What this node tells its peers of itself, what it learns from them, and what it promises them. */
 export class PairTalk {
   readonly #options: PairTalkOptions;
   /** Which database this node uses; null when that is not known. */
   #storeId: string | null = null;
+  /** When each other node was last heard, in monotonic milliseconds. */
+  readonly #heardAt = new Map<string, number>();
   /** Of the lease, before the role machine has read it. */
   #termAtStart: Term | null = null;
 
@@ -65,6 +70,7 @@ export class PairTalk {
       tenureOver: tenureOver.term === null ? null : formatTerm(tenureOver.term),
       lastServed: lastServedWire(this.#options.lastService(), clock.monotonicMs()),
       protocol: PEER_PROTOCOL,
+      preferred: config.failover.preferred,
       storeId: this.#storeId,
     };
   }
@@ -84,7 +90,9 @@ export class PairTalk {
 
   /** Takes in what a peer says of itself. */
   heard(peer: PeerState): void {
-    const { driver } = this.#options;
+    const { driver, clock } = this.#options;
+    this.#heardAt.set(peer.node, clock.monotonicMs());
+    this.#countPeers();
     this.#compareStores();
     if (peer.highestTerm > driver.state.highestTerm) {
       driver.dispatch({ kind: 'heard-term', term: peer.highestTerm });
@@ -103,13 +111,32 @@ export class PairTalk {
   async consent(term: Term, forMs: number): Promise<ConsentAnswer> {
     const { driver, lease, config } = this.#options;
     const refuse = (why: ConsentRefusal) => ({ why, highestTerm: driver.state.highestTerm });
-    const before = whyNoConsent(driver.state, term);
+    const before = whyNoConsent(driver.state, term, this.#options.clock.monotonicMs());
     if (before !== null) return refuse(before);
     const probe = await lease.probe();
     if (probe.kind !== 'failed') return refuse('store-fine');
     const boundMs = Math.min(forMs, config.timers.ttlMs);
     const refusal = driver.consent(term, boundMs);
     return refusal === null ? { forMs: boundMs } : refuse(refusal);
+  }
+
+  /** To be called now and then: peers go, databases are moved. */
+  async lookAround(): Promise<void> {
+    this.#countPeers();
+    if (this.#storeId === null || this.#strayed() !== null) {
+      const identity = await this.#options.lease.identity();
+      if (identity.kind === 'identity') this.#storeId = identity.id;
+    }
+    this.#compareStores();
+  }
+
+  /** Other nodes that spoke to this one lately: one that we do not know of can't be asked for its consent. */
+  #countPeers(): void {
+    const { driver, clock } = this.#options;
+    const since = clock.monotonicMs() - FORGET_PEER_MS;
+    for (const [node, at] of this.#heardAt) if (at < since) this.#heardAt.delete(node);
+    const count = this.#heardAt.size;
+    if (count !== driver.state.peersHeard) driver.dispatch({ kind: 'peers-heard', count });
   }
 
   /** That a peer uses another database; null while all use the same, as far as this node knows. */
@@ -122,7 +149,8 @@ export class PairTalk {
   #strayed(): PeerState | null {
     const own = this.#storeId;
     if (own === null) return null;
-    const states = this.#options.peers.views().flatMap(({ state }) => (state ? [state] : []));
+    const views = this.#options.peers.views();
+    const states = views.flatMap(({ state, error }) => (state && error === null ? [state] : []));
     return states.find(({ storeId }) => storeId !== null && storeId !== own) ?? null;
   }
 

@@ -8,6 +8,8 @@ const FORWARD_MS = 5_000;
 /** What the role machine is told of the configuration. */
 export function roleOptions(config: ControllerHostConfig, incarnation: string): RoleOptions {
   const { timers, failover } = config;
+  const serveWithinMs = Math.max(MIN_SERVE_WITHIN_MS, 4 * timers.activateWithinMs);
+  const startsLate = isWrapped(config) || config.controller.standby === 'cold';
   return {
     self: { node: config.node, incarnation },
     ttlMs: timers.ttlMs,
@@ -16,7 +18,7 @@ export function roleOptions(config: ControllerHostConfig, incarnation: string): 
     marginMs: timers.marginMs,
     pollEveryMs: timers.pollEveryMs,
     clockRateBound: timers.clockRateBound,
-    serveWithinMs: Math.max(MIN_SERVE_WITHIN_MS, 4 * timers.activateWithinMs),
+    serveWithinMs,
     drainMs: config.controller.stopTimeoutMs,
     standby: config.controller.standby,
     peers: config.heartbeat.peers,
@@ -24,7 +26,8 @@ export function roleOptions(config: ControllerHostConfig, incarnation: string): 
     failbackMs: failover.preferred ? failover.failbackMs : null,
     canHold: !isWrapped(config),
     holdMs: failover.holdTimeoutMs,
-    serveHandedOverWithinMs: 4 * timers.activateWithinMs,
+    // A program that has yet to start needs as long as after a claim.
+    serveHandedOverWithinMs: startsLate ? serveWithinMs : 4 * timers.activateWithinMs,
     forwardMs: FORWARD_MS,
     limit: { claims: failover.limit, windowMs: failover.windowMs },
   };

@@ -29,19 +29,27 @@ export function claimAt(
   if (isBlind) return Number.POSITIVE_INFINITY;
   const isOrdered = now < state.orderedUntil;
   if (options.mode === 'manual' && !isOrdered) return Number.POSITIVE_INFINITY;
-  const isOurs = row.holder === null || row.holder.node === options.self.node;
+  // What we gave and was given back is ours to take (PROTOCOL.md, "Switch-over", 7).
+  const wasOurs = row.released && row.term === state.gaveTerm;
+  const isOurs = row.holder === null || row.holder.node === options.self.node || wasOurs;
   const pausedUntil = isOurs || isOrdered ? 0 : state.pausedUntil;
-  return Math.max(state.claimNotBefore, pausedUntil, promisedUntil(state, judgement));
+  return Math.max(
+    state.claimNotBefore,
+    pausedUntil,
+    promisedUntil(state, judgement, options.self.node),
+  );
 }
 
 /**
  * Until when our word to a holder in failsafe forbids this claim. The holder's own word, or its release on
  * this timeline, sets us free (DESIGN.md: the holder alone lets go).
  */
-function promisedUntil(state: RoleState, { basis }: ClaimJudgement): number {
+function promisedUntil(state: RoleState, { basis }: ClaimJudgement, node: string): number {
   const { promise, watch, testifiedTerm } = state;
   if (promise === null || watch.row === null) return 0;
-  if (basis === 'released' && watch.row.term >= promise.term) return 0;
+  const { term, holder } = watch.row;
+  const isTheirs = term === promise.term || holder?.node !== node;
+  if (basis === 'released' && term >= promise.term && isTheirs) return 0;
   if (basis === 'testified' && testifiedTerm >= promise.term) return 0;
   return promise.until;
 }

@@ -19,7 +19,7 @@ const SLACK_MS = 50;
 export const noConsent: Consent = {
   nextAskAt: Number.NEGATIVE_INFINITY,
   until: {},
-  storeFineAskedAt: null,
+  storeFine: null,
   failsafeSince: null,
 };
 
@@ -38,6 +38,8 @@ export function askConsentAt(tenure: Tenure, options: RoleOptions): number {
 export function askConsentIfDue(state: RoleState, now: number, options: RoleOptions): Step {
   const tenure = tenureOf(state);
   if (tenure === null || !isUsed(state) || now < askConsentAt(tenure, options)) return only(state);
+  // As long as the lease may be on its way to a peer, that peer can't be asked to stay passive.
+  if (state.phase.name === 'handing-over') return only(state);
   const inFailsafe = tenure.consent.failsafeSince !== null;
   const nextAskAt = now + (inFailsafe ? options.renewEveryMs : options.callTimeoutMs);
   const asked = withTenure(state, (each) => ({
@@ -74,7 +76,11 @@ export function consentGiven(
   };
   const noted = withTenure(state, (each) => ({
     ...each,
-    consent: { ...each.consent, until, storeFineAskedAt: null },
+    consent: {
+      ...each.consent,
+      until,
+      storeFine: each.consent.storeFine?.peer === event.peer ? null : each.consent.storeFine,
+    },
   }));
   const shortest = Math.min(
     ...options.peers.map((peer) => until[peer] ?? Number.NEGATIVE_INFINITY),
@@ -94,6 +100,8 @@ function extendByConsent(
   if (tenure === null || tenure.failingSince === null || trustedUntil <= tenure.trustedUntil) {
     return only(state);
   }
+  // Whoever is not in our configuration was not asked, and is not bound.
+  if (state.peersHeard > options.peers.length) return only(state);
   const { term, consent } = tenure;
   const effects: RoleEffect[] = [{ kind: 'extend-tenure', term, trustedUntil, failsafe: true }];
   if (consent.failsafeSince === null) {
@@ -105,7 +113,7 @@ function extendByConsent(
     withTenure(state, (each) => ({
       ...each,
       trustedUntil,
-      consent: { ...each.consent, failsafeSince, nextAskAt: boundAt + options.renewEveryMs },
+      consent: { ...each.consent, failsafeSince, nextAskAt: now + options.renewEveryMs },
     })),
     effects,
   );
@@ -131,13 +139,13 @@ export function consentRefused(
   const tell: RoleEffect = { kind: 'tell', story: { kind: 'consent-refused', peer, why } };
   if (tenure.failingSince === null) return only(learned);
   if (why !== 'store-fine') return only(learned, [tell]);
-  const isFirst = tenure.consent.storeFineAskedAt === null;
+  const isFirst = tenure.consent.storeFine === null;
   return only(
     withTenure(learned, (each) => ({
       ...each,
       consent: {
         ...each.consent,
-        storeFineAskedAt: each.consent.storeFineAskedAt ?? event.sentAt,
+        storeFine: each.consent.storeFine ?? { peer, askedAt: event.sentAt },
       },
     })),
     isFirst ? [tell] : [],
@@ -149,17 +157,19 @@ export function consentRefused(
  * connect anew since, did not.
  */
 export function isCutOff(tenure: Tenure, renewalSentAt: number, options: RoleOptions): boolean {
-  const askedAt = tenure.consent.storeFineAskedAt;
-  return askedAt !== null && renewalSentAt >= askedAt + options.callTimeoutMs;
+  const { storeFine } = tenure.consent;
+  return storeFine !== null && renewalSentAt >= storeFine.askedAt + options.callTimeoutMs;
 }
 
 /** Why this node does not bind itself to stay passive for the holder of `term`; null when it may. */
-export function whyNoConsent(state: RoleState, term: bigint): ConsentRefusal | null {
+export function whyNoConsent(state: RoleState, term: bigint, now: number): ConsentRefusal | null {
   if (state.highestTerm > term || state.testifiedTerm >= term) return 'higher-term';
   if (state.phase.name === 'claiming') return 'claiming';
-  // Somebody is about to give us the role: we could not keep the promise.
-  if (state.phase.name !== 'watching' || state.expected !== null) return 'not-passive';
-  return null;
+  if (state.phase.name !== 'watching') return 'not-passive';
+  // Somebody is about to give us the role. If the giver itself asks, nothing came of it.
+  const { expected } = state;
+  const isExpecting = expected !== null && now < expected.until && expected.term !== term;
+  return isExpecting ? 'not-passive' : null;
 }
 
 /** Notes our promise. It is kept also when the same holder asks for less later. */
@@ -168,8 +178,9 @@ export function consented(state: RoleState, term: bigint, until: number, now: nu
   const before = state.promise;
   const isNew = before === null || before.term !== term || before.until <= now;
   const later = Math.max(until, before?.until ?? Number.NEGATIVE_INFINITY);
+  const expected = learned.expected?.term === term ? null : learned.expected;
   return only(
-    { ...learned, promise: { term, until: later } },
+    { ...learned, expected, promise: { term, until: later } },
     isNew ? [{ kind: 'tell', story: { kind: 'consented', term, forMs: until - now } }] : [],
   );
 }

@@ -62,7 +62,9 @@ function renewed(state: RoleState, event: RenewGranted, now: number, options: Ro
     effects.push({ kind: 'tell', story });
   }
   const { phase } = state;
-  const settles = phase.name === 'handing-over' && phase.attempt === 'unknown';
+  // After a fail-over of the store the row tells nothing of what was committed before.
+  const isSameStore = tenure.timeline === event.row.timeline;
+  const settles = phase.name === 'handing-over' && phase.attempt === 'unknown' && isSameStore;
   return andThen(only(next, effects), (held) =>
     settles ? goOn(held, 'the lease could not be handed over', options) : only(held),
   );

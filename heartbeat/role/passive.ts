@@ -218,7 +218,7 @@ function refuseGrant(
   options: RoleOptions,
 ): Step {
   const claimNotBefore = now + options.pollEveryMs;
-  const gaveBack = giveBackUnused({ ...notClaiming(state), claimNotBefore }, row);
+  const gaveBack = giveBackUnused({ ...notClaiming(state), expected: null, claimNotBefore }, row);
   const story = { kind: 'grant-not-used', term: row.term, why } as const;
   return only(gaveBack.state, [{ kind: 'tell', story }, ...gaveBack.effects]);
 }

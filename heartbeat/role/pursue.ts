@@ -10,6 +10,7 @@ import { tenureOf, whyNotReady } from './view.ts';
 
 /** A preferred node that was refused does not ask again sooner than this. */
 const LEAST_FAILBACK_PAUSE_MS = 5_000;
+const MOST_DOUBLINGS = 10;
 
 /** Does what the phase calls for at `now`, given the facts. Calling it again changes nothing. */
 export function pursue(step: Step, now: number, options: RoleOptions): Step {
@@ -62,12 +63,19 @@ export function wakeAt(state: RoleState, now: number, options: RoleOptions): num
 function watchingWakeAt(state: RoleState, read: number, now: number, options: RoleOptions): number {
   const forwarding = state.forwarding?.until ?? Number.POSITIVE_INFINITY;
   // What is under way answers by an event of its own.
-  if (state.stopping) return forwarding;
+  if (state.stopping) {
+    const { expected } = state;
+    if (expected === null || !isExpecting(state, now)) return forwarding;
+    return Math.min(forwarding, read, expected.until);
+  }
   if (state.givingBack !== null) return Math.min(read, forwarding);
   const judgement = judge(state.watch, state.testifiedTerm, now, options);
   const next =
     judgement.kind === 'wait'
-      ? Math.min(judgement.until, failbackAt(state, options))
+      ? Math.min(
+          judgement.until,
+          judgement.suspicious ? Number.POSITIVE_INFINITY : failbackAt(state, options),
+        )
       : claimAt(state, judgement, now, options);
   return Math.min(read, next, forwarding);
 }
@@ -87,7 +95,7 @@ function watch(state: RoleState, now: number, options: RoleOptions): Step {
     if (state.stopping) return ended;
     return andThen(ended, (next) => readAndJudge(next, now, options));
   }
-  if (state.stopping) return stopWhenClean(state);
+  if (state.stopping) return stopWhenClean(state, now);
   const started = startController(state, options);
   return andThen(started, (warm) => readAndJudge(warm, now, options));
 }
@@ -128,6 +136,10 @@ function endForwarding(
   return only(state);
 }
 
+function isExpecting({ expected }: RoleState, now: number): boolean {
+  return expected !== null && now < expected.until;
+}
+
 function noteReady(state: RoleState, now: number, options: RoleOptions): RoleState {
   const isReady = whyNotReady(state, options).length === 0;
   if (isReady === (state.readySince !== null)) return state;
@@ -154,7 +166,10 @@ function askForRole(
   if (suspicious || state.readySince === null || now < failbackAt(state, options)) {
     return only(state);
   }
-  const pauseMs = Math.max(options.failbackMs ?? 0, LEAST_FAILBACK_PAUSE_MS);
+  // A preferred node that fails each time it gets the role asks for it more and more rarely.
+  const pauseMs =
+    Math.max(options.failbackMs ?? 0, LEAST_FAILBACK_PAUSE_MS) *
+    2 ** Math.min(state.earlyFailures, MOST_DOUBLINGS);
   const readyForMs = now - state.readySince;
   return only({ ...state, nextFailbackAt: now + pauseMs }, [
     { kind: 'tell', story: { kind: 'asks-for-role', readyForMs } },
@@ -162,9 +177,11 @@ function askForRole(
   ]);
 }
 
-function stopWhenClean(state: RoleState): Step {
+function stopWhenClean(state: RoleState, now: number): Step {
   if (state.controller !== 'none') return only(state, [{ kind: 'kill-controller' }]);
   if (state.givingBack !== null) return only(state);
+  // A lease that a peer is about to hand over to us goes back before we go.
+  if (isExpecting(state, now)) return readIfDue(state, now, true);
   return only({ ...state, phase: { name: 'stopped' } }, [{ kind: 'finish' }]);
 }
 

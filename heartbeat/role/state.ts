@@ -47,8 +47,8 @@ export interface Consent {
   readonly nextAskAt: number;
   /** By the peer's URL: until when it stays passive, counted from when it was asked. */
   readonly until: Readonly<Record<string, number>>;
-  /** When a peer was asked that answered that the store is fine where it is. */
-  readonly storeFineAskedAt: number | null;
+  /** A peer that answered that the store is fine where it is, and when it was asked. */
+  readonly storeFine: { readonly peer: string; readonly askedAt: number } | null;
   /** Since when trust rests on consent; null while it rests on the store. */
   readonly failsafeSince: number | null;
 }
@@ -171,6 +171,10 @@ export interface RoleState {
   readonly pausedUntil: number;
   /** Why this node must not take part, for instance because its peer uses another database. */
   readonly disagreement: string | null;
+  /** How many other nodes spoke to this one lately: more than are configured can't all be asked. */
+  readonly peersHeard: number;
+  /** The term that we handed over last: if nothing comes of it, we may take the role back. */
+  readonly gaveTerm: Term;
   /** Since when this node could take over; null while it could not. */
   readonly readySince: number | null;
   /** Not before then does a preferred node ask for the role. */
@@ -267,6 +271,8 @@ export type RoleEvent =
   | { readonly kind: 'controller-hold-failed'; readonly reason: string }
   /** An operator orders this node to take the role, should it be free. */
   | { readonly kind: 'promote-ordered'; readonly until: number }
+  /** So many other nodes spoke to this one lately. */
+  | { readonly kind: 'peers-heard'; readonly count: number }
   /** Null: all agree again. */
   | { readonly kind: 'disagreement'; readonly reason: string | null }
   | { readonly kind: 'given-back'; readonly term: Term; readonly row: LeaseRow }

@@ -54,6 +54,8 @@ export function initialRole(now: number, predecessor: string | null = null): Rol
     orderedUntil: 0,
     pausedUntil: 0,
     disagreement: null,
+    peersHeard: 0,
+    gaveTerm: 0n,
     readySince: null,
     nextFailbackAt: now,
     predecessor,
@@ -99,6 +101,8 @@ function note(step: Step, event: RoleEvent, now: number, options: RoleOptions): 
       return handOverAnswered(state, event, now, options);
     case 'promote-ordered':
       return only({ ...state, orderedUntil: event.until, nextReadAt: now });
+    case 'peers-heard':
+      return only({ ...state, peersHeard: event.count });
     case 'disagreement':
       return disagree(state, event.reason);
     case 'given-back':

@@ -136,6 +136,7 @@ function handedOver(state: RoleState, row: LeaseRow, now: number, options: RoleO
         watch: { row, changedAt: now, readAt: now },
         nextReadAt: now + options.pollEveryMs,
         boundTerm: term,
+        gaveTerm: row.term,
       },
       row.term,
     ),

@@ -62,6 +62,7 @@ export class ControllerProcess {
   #isEnding = false;
   #probes = new Map<number, (answer: ProbeAnswer) => void>();
   #probeSeq = 0;
+  #holdSeq = 0;
 
   constructor(options: ControllerProcessOptions) {
     this.#options = options;
@@ -104,7 +105,8 @@ export class ControllerProcess {
 
   /** Asks it to take nothing new and to finish what is under way; it answers by an event. */
   hold(forMs: number): void {
-    this.#send({ type: 'hold', forMs });
+    this.#holdSeq += 1;
+    this.#send({ type: 'hold', forMs, seq: this.#holdSeq });
   }
 
   /** Nothing came of the switch-over: it goes on. */
@@ -226,9 +228,14 @@ export class ControllerProcess {
         passFailpoint('before-serving');
         return onEvent({ kind: 'controller-serving', term: said.term });
       case 'held':
-        return onEvent({ kind: 'controller-held' });
+        // What answers an earlier question, that was called off, is no answer to this one.
+        if (said.seq === this.#holdSeq) onEvent({ kind: 'controller-held' });
+        return;
       case 'holdFailed':
-        return onEvent({ kind: 'controller-hold-failed', reason: said.reason });
+        if (said.seq === this.#holdSeq) {
+          onEvent({ kind: 'controller-hold-failed', reason: said.reason });
+        }
+        return;
       case 'higherTerm':
         return onEvent({ kind: 'controller-saw-higher-term', term: said.term });
       case 'ending':

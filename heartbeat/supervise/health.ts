@@ -27,11 +27,17 @@ export interface HealthOptions {
 const WARM_FACTOR = 4;
 /** Loading takes a while, longer on a busy host: a process this young is not judged unless it serves. */
 const START_GRACE_MS = 15_000;
+/**
+ * A bad check of a controller whose loop still turns counts this much: it is too busy, or its port is deaf,
+ * but it is not frozen, and another one would be just as busy.
+ */
+const BUSY_WEIGHT = 0.25;
 
 /**
  * Checks the controller deeply and without end: while it serves by its real port, whose answer needs its
  * event loop and a living scheduler and must come under our term; else, and for a wrapped program, over
- * the IPC channel. Only `failures` bad checks in a row count, each with a time limit of its own.
+ * the IPC channel. Only `failures` bad checks in a row count, each with a time limit of its own. From the
+ * second on it is asked over the channel as well: one that answers there gets four times as long.
  */
 export function watchHealth(options: HealthOptions): { stop(): void } {
   const { config, controller } = options;
@@ -43,11 +49,15 @@ export function watchHealth(options: HealthOptions): { stop(): void } {
   const round = async (): Promise<void> => {
     const pid = controller.pid;
     const term = options.servingTerm();
-    const problem = pid === null ? null : await check(term);
+    const isInDoubt = failures > 0 && term !== null && readyz !== null;
+    const [problem, probe] = await Promise.all([
+      pid === null ? null : check(term),
+      isInDoubt ? controller.probe(options.probeTimeoutMs) : null,
+    ]);
     const isSame = pid === controller.pid && term === options.servingTerm();
     const isYoung = term === null && controller.ageMs < START_GRACE_MS;
     if (problem === null || !isSame || isYoung) failures = 0;
-    else failures += 1;
+    else failures += probe?.healthy === true ? BUSY_WEIGHT : 1;
     if (pid !== null && isSame) options.onChecked?.(problem, failures);
     if (problem !== null && failures >= config.failures) {
       failures = 0;

@@ -130,7 +130,7 @@ function operators(state: RoleState, now: number, random: () => number): readonl
     { kind: 'promote-ordered', until: now + 500 },
     { kind: 'disagreement', reason: random() < 0.2 ? 'another database' : null },
   ];
-  if (whyNoConsent(state, term) === null)
+  if (whyNoConsent(state, term, now) === null)
     events.push({ kind: 'consented', term, until: now + 500 });
   return events;
 }

@@ -53,11 +53,23 @@ create function why_still(of_pair text, to_node text, most_claims integer, withi
 returns text language plpgsql volatile as $$
 declare
   last_holder text;
+  last_term bigint;
+  let_go boolean;
   paused_until timestamptz;
   claims integer;
 begin
-  select lease.holder into last_holder from lease where lease.pair = of_pair;
+  select lease.holder, lease.term, lease.released into last_holder, last_term, let_go
+    from lease where lease.pair = of_pair;
   if last_holder is null or last_holder = to_node then
+    return null;
+  end if;
+  -- A successor that gave back what was handed over to it: the giver may take the role again.
+  if let_go and to_node = (
+    select before.node from tenure_history given
+    join tenure_history before on before.pair = given.pair and before.term < given.term
+    where given.pair = of_pair and given.term = last_term and given.basis = 'handed-over'
+    order by before.term desc limit 1
+  ) then
     return null;
   end if;
   select pause.until into paused_until from pause
@@ -68,7 +80,8 @@ begin
   end if;
   select count(*) into claims from tenure_history past
     where past.pair = of_pair and past.basis <> 'handed-over'
-      and past.granted_at > clock_timestamp() - within_ms * interval '1 millisecond';
+      and past.granted_at > clock_timestamp() - within_ms * interval '1 millisecond'
+      and past.granted_at <= clock_timestamp();
   if claims >= most_claims then
     return format('%s claims within %s s: the pair holds still, and only %s may take the role back',
       claims, within_ms / 1000, last_holder);

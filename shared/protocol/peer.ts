@@ -45,6 +45,7 @@ export const peerStateSchema = z.object({
     .nullable()
     .default(null),
   protocol: z.number().int().default(1),
+  preferred: z.boolean().default(false),
   /** Which database it uses; null when that is not known. */
   storeId: z.string().nullable().default(null),
 });

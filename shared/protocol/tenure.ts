@@ -51,7 +51,7 @@ export const toControllerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('extend'), tenure: tenureSchema, failsafe: z.boolean().optional() }),
   z.object({ type: z.literal('probe'), seq: z.number().int() }),
   z.object({ type: z.literal('deactivate'), graceMs: z.number() }),
-  z.object({ type: z.literal('hold'), forMs: z.number() }),
+  z.object({ type: z.literal('hold'), forMs: z.number(), seq: z.number().int().default(0) }),
   z.object({ type: z.literal('resume') }),
   z.object({ type: z.literal('forward'), to: z.string(), forMs: z.number() }),
 ]);
@@ -63,7 +63,7 @@ export type ToController = z.input<typeof toControllerSchema>;
  * `notReady`: running but not able to take over now, with the reasons. `serving`: the port is open
  * under that term. `probed` answers a probe: `healthy` is false when, for instance, the scheduler has
  * not ticked. `higherTerm`: somebody showed a term above our own. `held`: nothing is under way and nothing
- * is written any more; `holdFailed`: something could not be finished in time, and it serves on as before.
+ * is written any more, in answer to the `hold` of that `seq`; `holdFailed`: something could not be finished in time, and it serves on as before.
  * `ending`: it is about to exit.
  */
 export const fromControllerSchema = z.discriminatedUnion('type', [
@@ -77,8 +77,12 @@ export const fromControllerSchema = z.discriminatedUnion('type', [
     problems: z.array(z.string()),
   }),
   z.object({ type: z.literal('higherTerm'), term: termSchema }),
-  z.object({ type: z.literal('held') }),
-  z.object({ type: z.literal('holdFailed'), reason: z.string() }),
+  z.object({ type: z.literal('held'), seq: z.number().int().default(0) }),
+  z.object({
+    type: z.literal('holdFailed'),
+    reason: z.string(),
+    seq: z.number().int().default(0),
+  }),
   z.object({ type: z.literal('ending'), reason: z.string() }),
 ]);
 export type FromController = z.input<typeof fromControllerSchema>;

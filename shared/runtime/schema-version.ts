@@ -27,10 +27,17 @@ export interface SchemaVersion {
 export const MIGRATIONS_TABLE = 'migration';
 const LOCK_TIMEOUT_MS = 2_000;
 
-/** Compares the schema with this installation, without changing anything. Throws what the database says. */
-export async function readSchemaVersion(options: SchemaOptions): Promise<SchemaVersion> {
+/** Compares the schema with this installation, without changing anything. Throws what the database says; `signal` ends the connection. */
+export async function readSchemaVersion(
+  options: SchemaOptions,
+  signal?: AbortSignal,
+): Promise<SchemaVersion> {
   requireUsableName(options.schema);
-  return await withConnection(options, (connection) => compareSchema(connection, options.schema));
+  return await withConnection(options, (connection) => {
+    // A query on a link that went dark never ends by itself.
+    signal?.addEventListener('abort', () => connection.destroy());
+    return compareSchema(connection, options.schema);
+  });
 }
 
 /** As `readSchemaVersion`, on a connection that is open. */

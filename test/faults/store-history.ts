@@ -20,7 +20,8 @@ export class StoreHistory {
 
   /** Judges it by I1, I3, I4 and I7, up to this moment. */
   async judge(): Promise<string[]> {
-    this.#changes.push(...(await this.#decoding.read()));
+    // One by one: hours of changes are too many arguments.
+    for (const change of await this.#decoding.read()) this.#changes.push(change);
     const changes = this.#changes;
     const lease = changes.filter(isNewRowOf('lease')).map(leaseVersion);
     const granted = lease.filter(({ term }) => term > 0n);

@@ -122,14 +122,16 @@ export class SimHeartbeat {
   /** As `PairTalk.consent`: it tries to write itself, then binds itself if it may. */
   consent(held: Held, forMs: number, reply: (said: ConsentSaid) => void): void {
     const refuse = (why: ConsentRefusal) => reply({ why, highestTerm: this.state.highestTerm });
-    const before = this.isRunning ? whyNoConsent(this.state, held.term) : 'not-passive';
+    const before = this.isRunning
+      ? whyNoConsent(this.state, held.term, this.nowMs())
+      : 'not-passive';
     if (before !== null) return refuse(before);
     this.#watching.call<true>({
       limitMs: this.options.callTimeoutMs,
       execute: (server, statement, answer) => server.probe(statement, () => answer(true)),
       done: (written) => {
         if (written !== null) return refuse('store-fine');
-        const refusal = whyNoConsent(this.state, held.term);
+        const refusal = whyNoConsent(this.state, held.term, this.nowMs());
         if (refusal !== null) return refuse(refusal);
         const boundMs = Math.min(forMs, this.options.ttlMs);
         if (this.#world.rules.promiseBinds) {

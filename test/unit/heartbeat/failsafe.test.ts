@@ -74,12 +74,12 @@ test('In failsafe the lease is tried to be revived, and its consent asked for an
   machine.feed(730, { kind: 'tick' });
   t.like(machine.effects[0], { kind: 'renew', evenIfExpired: true });
   machine.feed(830, failed(730));
-  machine.feed(660 + 301, { kind: 'tick' });
+  machine.feed(1_001, { kind: 'tick' });
   t.true(machine.asked.includes('ask-consent'));
   const row = { ...ours, renewSeq: 9n };
-  machine.feed(970, { kind: 'renew-granted', sentAt: 960, row });
+  machine.feed(1_020, { kind: 'renew-granted', sentAt: 1_010, row });
   t.is(failsafeSince(machine.state), null);
-  t.like(machine.effects[0], { trustedUntil: 960 + 900, failsafe: false });
+  t.like(machine.effects[0], { trustedUntil: 1_010 + 900, failsafe: false });
   t.true(machine.told.includes('failsafe-ended'));
 });
 
@@ -100,13 +100,17 @@ test('A peer that knows a higher term ends the tenure at once', (t) => {
 
 test('A passive consents while it is watching, and not when it claims or knows better', (t) => {
   const machine = warm().feed(10, { kind: 'lease-read', row: heldByB });
-  t.is(whyNoConsent(machine.state, 4n), null);
-  t.is(whyNoConsent(machine.state, 3n), 'higher-term');
+  t.is(whyNoConsent(machine.state, 4n, 30), null);
+  t.is(whyNoConsent(machine.state, 3n, 30), 'higher-term');
   const claiming = warm().feed(10, { kind: 'lease-read', row: free });
-  t.is(whyNoConsent(claiming.state, 4n), 'claiming');
-  t.is(whyNoConsent(serving().state, 5n), 'not-passive');
-  machine.feed(20, { kind: 'hand-over-expected', term: 4n, until: 500 });
-  t.is(whyNoConsent(machine.state, 4n), 'not-passive');
+  t.is(whyNoConsent(claiming.state, 4n, 30), 'claiming');
+  t.is(whyNoConsent(serving().state, 5n, 30), 'not-passive');
+  machine.feed(20, { kind: 'hand-over-expected', term: 3n, until: 500 });
+  t.is(whyNoConsent(machine.state, 4n, 30), 'not-passive');
+  t.is(whyNoConsent(machine.state, 4n, 500), null, 'an announcement is over at its time');
+  machine.feed(40, { kind: 'hand-over-expected', term: 4n, until: 500 });
+  t.is(whyNoConsent(machine.state, 4n, 50), null, 'and when its giver asks for consent instead');
+  t.is(machine.feed(60, { kind: 'consented', term: 4n, until: 900 }).state.expected, null);
 });
 
 test('A promise forbids a claim by silence until it is over', (t) => {
@@ -140,6 +144,21 @@ test('F44: while its readings fail, a passive claims nothing by silence, so that
   const machine = warm().feed(10, { kind: 'lease-read', row: heldByB });
   machine.feed(900, { kind: 'tick' }).feed(1_000, { kind: 'read-failed', error: 'no answer' });
   t.false(machine.feed(1_500, { kind: 'tick' }).asked.includes('claim'));
-  t.is(whyNoConsent(machine.state, heldByB.term), null);
+  t.is(whyNoConsent(machine.state, heldByB.term, 30), null);
   t.true(machine.feed(1_600, { kind: 'lease-read', row: heldByB }).asked.includes('claim'));
+});
+
+test('X6: with a node that is not among the configured peers nobody can consent for all', (t) => {
+  const machine = doubting().feed(690, { kind: 'peers-heard', count: 2 }).feed(700, given(660));
+  t.is(failsafeSince(machine.state), null);
+  t.is(machine.feed(910, { kind: 'tick' }).state.phase.name, 'fencing');
+});
+
+test('X6: one peer’s consent does not silence another that reaches the store', (t) => {
+  const machine = doubting({ peers: ['http://b', 'http://c'] })
+    .feed(690, refused(660, 'store-fine'), given(660, 'http://c'))
+    .feed(700, failed(590))
+    .feed(790, { kind: 'tick' })
+    .feed(890, failed(790));
+  t.is(machine.state.phase.name, 'fencing');
 });

@@ -74,3 +74,29 @@ test('F12: a controller that answers on open connections and takes no new ones i
   });
   t.regex(detail, /its port does not answer/);
 });
+
+test('A controller whose port is slow, but whose loop turns, gets four times as long', async (t) => {
+  const seen: number[] = [];
+  let isTurning = true;
+  const failed = new Promise<string>((resolve) => {
+    const health = watchHealth({
+      controller: {
+        ...{ pid: 4242, ageMs: 1 },
+        probe: async () => (isTurning ? { healthy: true, problems: [] } : null),
+      },
+      config: { everyMs: 1, timeoutMs: 400, failures: 3 },
+      probeTimeoutMs: 400,
+      // Nobody listens there.
+      listen: { host: '127.0.0.1', port: 1 },
+      servingTerm: () => 5n,
+      onUnhealthy: resolve,
+      onChecked: (_problem, failures) => {
+        seen.push(failures);
+        if (seen.length === 5) isTurning = false;
+      },
+    });
+    t.teardown(() => health.stop());
+  });
+  t.regex(await failed, /its port does not answer/);
+  t.deepEqual(seen, [1, 1.25, 1.5, 1.75, 2, 3]);
+});
