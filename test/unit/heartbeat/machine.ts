@@ -31,9 +31,9 @@ export class Machine {
   effects: RoleEffect[] = [];
   readonly stories: Story[] = [];
 
-  constructor(options: Partial<RoleOptions> = {}) {
+  constructor(options: Partial<RoleOptions> = {}, predecessor: string | null = null) {
     this.options = { ...exploredOptions, ...options };
-    this.state = initialRole(0);
+    this.state = initialRole(0, predecessor);
   }
 
   feed(now: number, ...events: readonly RoleEvent[]): this {
@@ -58,8 +58,11 @@ export class Machine {
 }
 
 /** A node whose controller is warm. */
-export function warm(options: Partial<RoleOptions> = {}): Machine {
-  return new Machine(options).feed(
+export function warm(
+  options: Partial<RoleOptions> = {},
+  predecessor: string | null = null,
+): Machine {
+  return new Machine(options, predecessor).feed(
     0,
     { kind: 'tick' },
     { kind: 'controller-starting' },

@@ -1,64 +1,14 @@
-import type { LeaseRow } from '@understudy/heartbeat/lease/port';
-import type { RoleEffect, RoleEvent, RoleState } from '@understudy/heartbeat/role/state';
-import { initialRole, stepRole } from '@understudy/heartbeat/role/step';
+import type { RoleEvent } from '@understudy/heartbeat/role/state';
+import { stepRole } from '@understudy/heartbeat/role/step';
 import { isServing, mayTestify, roleOf } from '@understudy/heartbeat/role/view';
 import { exploredOptions, exploreRole } from '@understudy/scripts/diagram/explore-role';
 import test from 'ava';
+import { free, heldByB, Machine, ours, serving, warm } from './machine.ts';
 
 const options = { ...exploredOptions };
 
-const free: LeaseRow = {
-  term: 4n,
-  holder: { node: 'b', incarnation: 'other' },
-  renewSeq: 0n,
-  released: true,
-  storeSaysExpired: false,
-  ttlMs: 1_000,
-  timeline: 1,
-  remainingMs: 1_000,
-  pausedForMs: null,
-};
-const heldByB: LeaseRow = { ...free, released: false };
-const ours: LeaseRow = { ...heldByB, term: 5n, holder: options.self };
-
 /** A tenure of ours. */
 const own = (term: bigint) => ({ term, incarnation: options.self.incarnation });
-
-/** A machine under test: remembers its state and what it asked for. */
-class Machine {
-  state: RoleState;
-  effects: RoleEffect[] = [];
-
-  constructor(predecessor: string | null = null) {
-    this.state = initialRole(0, predecessor);
-  }
-
-  feed(now: number, ...events: readonly RoleEvent[]): this {
-    for (const event of events) {
-      const step = stepRole(this.state, event, now, options);
-      this.state = step.state;
-      this.effects = step.effects.filter((effect) => effect.kind !== 'tell');
-    }
-    return this;
-  }
-
-  get asked(): readonly string[] {
-    return this.effects.map((effect) => effect.kind);
-  }
-}
-
-const ready: readonly RoleEvent[] = [{ kind: 'controller-starting' }, { kind: 'controller-ready' }];
-
-function warm(predecessor: string | null = null): Machine {
-  return new Machine(predecessor).feed(0, { kind: 'tick' }, ...ready);
-}
-
-function serving(): Machine {
-  return warm()
-    .feed(10, { kind: 'lease-read', row: free })
-    .feed(20, { kind: 'claim-granted', sentAt: 10, row: ours })
-    .feed(30, { kind: 'controller-serving', term: 5n });
-}
 
 test('A fresh heartbeat warms its controller up and reads the lease', (t) => {
   t.deepEqual(new Machine().feed(0, { kind: 'tick' }).asked, ['start-controller', 'read-lease']);
@@ -199,7 +149,7 @@ test('An active node does not give its word for its own term, and not while it f
 test('The lease of the proven dead predecessor is given back, and its word given', (t) => {
   const held = { term: 4n, incarnation: 'earlier' };
   const row = { ...heldByB, holder: { node: 'a', incarnation: 'earlier' } };
-  const machine = warm('earlier');
+  const machine = warm({}, 'earlier');
   t.true(mayTestify(machine.state, held, options));
   t.deepEqual(machine.feed(10, { kind: 'lease-read', row }).effects, [{ kind: 'break', held }]);
 });
@@ -207,7 +157,7 @@ test('The lease of the proven dead predecessor is given back, and its word given
 test('A lease of our own node id in unproven hands is left alone, and nothing is said for it', (t) => {
   const held = { term: 4n, incarnation: 'on-another-host' };
   const row = { ...heldByB, holder: { node: 'a', incarnation: 'on-another-host' } };
-  const machine = warm('earlier').feed(10, { kind: 'lease-read', row });
+  const machine = warm({}, 'earlier').feed(10, { kind: 'lease-read', row });
   t.deepEqual(machine.asked, []);
   t.false(mayTestify(machine.state, held, options));
 });
@@ -317,7 +267,12 @@ test('F10: from the second early failure in a row on this node holds off before 
     machine.feed(now, { kind: 'controller-gone', detail: 'exit code 1' });
     waits.push(machine.state.claimNotBefore - now);
     const given = { ...grant, released: true };
-    machine.feed(now, { kind: 'given-back', term: grant.term, row: given }, ...ready);
+    machine.feed(
+      now,
+      { kind: 'given-back', term: grant.term, row: given },
+      { kind: 'controller-starting' },
+      { kind: 'controller-ready' },
+    );
   }
   t.deepEqual(waits, [0, 500, 1_000, 2_000]);
 });
