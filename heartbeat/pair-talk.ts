@@ -149,8 +149,8 @@ export class PairTalk {
   #strayed(): PeerState | null {
     const own = this.#storeId;
     if (own === null) return null;
-    const views = this.#options.peers.views();
-    const states = views.flatMap(({ state, error }) => (state && error === null ? [state] : []));
+    // Also of a peer that is silent by now: it may serve where we can't see it.
+    const states = this.#options.peers.views().flatMap(({ state }) => (state ? [state] : []));
     return states.find(({ storeId }) => storeId !== null && storeId !== own) ?? null;
   }
 
