@@ -183,7 +183,9 @@ export class Heartbeat {
   async #leave(): Promise<void> {
     const { phase, pausedUntil } = this.#driver.state;
     const { clock, config, log } = this.#options;
-    const mayMove = config.failover.mode === 'automatic' && pausedUntil <= clock.monotonicMs();
+    const isFree = config.failover.mode === 'automatic' && pausedUntil <= clock.monotonicMs();
+    // A wrapped program can't hand over what is under way: it ends, and the lease is let go.
+    const mayMove = isFree && !isWrapped(config);
     if (phase.name === 'serving' && mayMove && this.#exitCode === exitCodes.ok) {
       await this.#operations.settled();
       const result = await this.#operations.switchOver(null);

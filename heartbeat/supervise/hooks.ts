@@ -43,6 +43,10 @@ export class Hooks {
         return this.#start('promoted', term);
       case 'fenced':
         return this.#start('fenced', term);
+      case 'handed-over':
+        // Nothing is written under that term any more, and nobody is killed for it.
+        this.#servedTerm = null;
+        return this.#start('demoted', term);
       case 'given-back':
       case 'give-back-failed':
         // A grant that was never used, and the lease of a predecessor, are given back, too.

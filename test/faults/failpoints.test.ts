@@ -85,9 +85,9 @@ const promoting: Readonly<Record<string, Failpoint>> = {
   'with a controller that serves and a heartbeat that does not know it': 'before-serving',
 };
 
-/** Has the passive promoted by stopping the active, which comes back at once. */
+/** Has the passive claim the role: the active's heartbeat dies, and its next life lets the lease go. */
 async function promote({ before }: Scenario): Promise<void> {
-  await before.active.stop();
+  await before.active.killHeartbeat();
   before.active.start();
 }
 

@@ -44,6 +44,16 @@ test('A lease that could not be given back demotes, too, and only once', async (
   t.deepEqual(written(), ['promoted 5 a', 'demoted 5 a']);
 });
 
+test('A node that handed its lease over is demoted, once', async (t) => {
+  const { hooks, written } = makeHooks(t, ':', 60_000);
+  hooks.onStory({ kind: 'serving', term: 5n });
+  await hooks.finished();
+  hooks.onStory({ kind: 'handed-over', term: 5n });
+  hooks.onStory({ kind: 'given-back', term: 5n });
+  await hooks.finished();
+  t.deepEqual(written(), ['promoted 5 a', 'demoted 5 a']);
+});
+
 test('Nobody is demoted from a grant never used, from promoting, or by giving back for a predecessor', async (t) => {
   const { hooks, written } = makeHooks(t, ':', 60_000);
   hooks.onStory({ kind: 'given-back', term: 3n });
