@@ -4,7 +4,7 @@ import type { ControllerHostConfig } from '@understudy/shared/runtime/config/typ
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
 import type { Failpoints } from './failpoints.ts';
-import { makeApp } from './http/app.ts';
+import { makeHandler } from './http/app.ts';
 import { ApiServer } from './http/server.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { Committer } from './store/committer.ts';
@@ -99,7 +99,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     scheduler.tickAgeMs > SCHEDULER_DEAD_AFTER_MS ? [describeTick(scheduler.tickAgeMs)] : [];
   let isFailsafe = false;
   const server = new ApiServer({ guard, node, listen: config.controller.listen, log });
-  const app = makeApp({
+  const handle = makeHandler({
     context,
     state,
     agents,
@@ -115,7 +115,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     gate: server.gate,
   });
   failpoints.pass('before-open');
-  await server.open(app.callback());
+  await server.open(handle);
   failpoints.pass('after-open');
   agents.load(work.agents);
   scheduler.start();

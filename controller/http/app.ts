@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import bodyParser from '@koa/bodyparser';
 import type Router from '@koa/router';
 import { formatTerm } from '@understudy/shared/kernel/term';
@@ -44,8 +45,22 @@ export interface AppParts {
 const USER_BODY_LIMIT = '2mb';
 const AGENT_BODY_LIMIT = '16mb';
 
+/**
+ * What answers the controller's requests: a Koa application, before which stands the one question that the
+ * heartbeat asks all the time. While all is well it is answered without the cost of an application.
+ */
+export function makeHandler(parts: AppParts): RequestListener {
+  const answer = makeApp(parts).callback();
+  const { guard } = parts.context;
+  return (request, response) => {
+    const isCheck = request.method === 'HEAD' && request.url === '/readyz';
+    if (isCheck && guard.mayAct() && parts.problems().length === 0) response.end();
+    else void answer(request, response);
+  };
+}
+
 /** The controller's HTTP side, as a Koa application. */
-export function makeApp(parts: AppParts): Koa {
+function makeApp(parts: AppParts): Koa {
   const app = new Koa();
   app.silent = true;
   app.use(answerErrors(parts.context.log));
@@ -65,7 +80,7 @@ export function routersOf(parts: AppParts): Router[] {
   return [jobRoutes, runRoutes, pairRoutes, agentProtocolRoutes].map((routes) => routes(parts));
 }
 
-/** The heartbeat asks several times a second: answered before anything that costs. */
+/** Answered before anything that costs. */
 function answerReadyz({ context: tenure, problems }: AppParts): Koa.Middleware {
   const identity = { term: formatTerm(tenure.term), node: tenure.node };
   return (context, next) => {

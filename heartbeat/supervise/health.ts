@@ -1,13 +1,11 @@
-import { Agent, get } from 'node:http';
-import { formatTerm, type Term } from '@understudy/shared/kernel/term';
-import { UNREADY_HEADER } from '@understudy/shared/protocol/tenure';
+import type { Term } from '@understudy/shared/kernel/term';
 import type {
   ControllerHostConfig,
   HealthConfig,
   Listen,
 } from '@understudy/shared/runtime/config/types';
-import { messageOf } from '@understudy/shared/runtime/errors';
 import type { ControllerProcess } from './controller-process.ts';
+import { PortCheck } from './port-check.ts';
 
 export interface HealthOptions {
   readonly controller: Pick<ControllerProcess, 'pid' | 'ageMs' | 'probe'>;
@@ -40,16 +38,16 @@ const BUSY_WEIGHT = 0.25;
  * second on it is asked over the channel as well: one that answers there gets four times as long.
  */
 export function watchHealth(options: HealthOptions): { stop(): void } {
-  const { config, controller } = options;
+  const { config, controller, listen } = options;
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
   let failures = 0;
-  const readyz = makeReadyzCheck(options);
+  const port = listen === null ? null : new PortCheck(listen, config.timeoutMs);
 
   const round = async (): Promise<void> => {
     const pid = controller.pid;
     const term = options.servingTerm();
-    const isInDoubt = failures > 0 && term !== null && readyz !== null;
+    const isInDoubt = failures > 0 && term !== null && port !== null;
     const [problem, probe] = await Promise.all([
       pid === null ? null : check(term),
       isInDoubt ? controller.probe(options.probeTimeoutMs) : null,
@@ -66,7 +64,7 @@ export function watchHealth(options: HealthOptions): { stop(): void } {
   };
 
   const check = async (term: Term | null): Promise<string | null> => {
-    if (term !== null && readyz !== null) return readyz(term);
+    if (term !== null && port !== null) return port.check(term);
     const probe = await controller.probe(options.probeTimeoutMs);
     if (probe === null) return `it did not answer within ${options.probeTimeoutMs} ms`;
     return probe.healthy ? null : probe.problems.join('; ');
@@ -89,6 +87,7 @@ export function watchHealth(options: HealthOptions): { stop(): void } {
     stop: () => {
       stopped = true;
       if (timer !== null) clearTimeout(timer);
+      port?.stop();
     },
   };
 }
@@ -101,55 +100,4 @@ export function probeTimeoutMs(controller: ControllerHostConfig['controller']): 
   const { command, check, health } = controller;
   const checkMs = command.length === 0 || check === null ? 0 : check.timeoutMs;
   return checkMs + health.timeoutMs;
-}
-
-/**
- * One check of so many asks on a connection of its own, as users do: a controller that can't take any more
- * (no descriptors left) still answers on those that it has. After a bad check all are made like that.
- */
-const FRESH_EVERY = 4;
-
-/** By bare `node:http`: it is asked several times a second for ever, and costs a quarter of what axios does. */
-function makeReadyzCheck(options: HealthOptions): ((term: Term) => Promise<string | null>) | null {
-  const { listen, config } = options;
-  if (listen === null) return null;
-  const agent = new Agent({ keepAlive: true, maxSockets: 2 });
-  const url = new URL(`http://${loopbackOf(listen.host)}:${listen.port}/readyz`);
-  let checks = 0;
-  let isInDoubt = false;
-  return (term) =>
-    new Promise((resolve) => {
-      checks += 1;
-      const isFresh = isInDoubt || checks % FRESH_EVERY === 0;
-      const request = get(url, { agent: isFresh ? false : agent }, (response) => {
-        response.resume();
-        const seen = String(response.headers['understudy-term'] ?? 'none');
-        const unready = response.headers[UNREADY_HEADER];
-        // Anything may listen on a port: only our own controller answers under our term.
-        const problem =
-          response.statusCode !== 200
-            ? `its port answers ${response.statusCode}${unready === undefined ? '' : `: ${String(unready)}`}`
-            : seen === formatTerm(term)
-              ? null
-              : `its port answers under term ${seen}, not ${term}`;
-        finish(problem);
-      });
-      const timer = setTimeout(() => {
-        finish(`its port does not answer within ${config.timeoutMs} ms`);
-        request.destroy();
-      }, config.timeoutMs);
-      const finish = (problem: string | null) => {
-        clearTimeout(timer);
-        isInDoubt = problem !== null;
-        resolve(problem);
-      };
-      request.on('error', (error) => finish(`its port does not answer: ${messageOf(error)}`));
-    });
-}
-
-/** The address by which this host reaches a port that it listens on itself. */
-export function loopbackOf(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
 }

@@ -51,7 +51,7 @@ export const controllerHostKeys = {
   'controller.command': withDefault(commandKind, []),
   'controller.check': optional(checkKind),
   'controller.stopTimeout': withDefault(durationKind, '5s'),
-  'controller.health.every': withDefault(durationKind, '250ms'),
+  'controller.health.every': withDefault(durationKind, '400ms'),
   'controller.health.timeout': withDefault(durationKind, '400ms'),
   'controller.health.failures': withDefault(wholeKind(1, 1_000), 3),
   'failover.target': withDefault(durationKind, '2s'),

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type AppParts, makeApp, routersOf } from '@understudy/controller/http/app';
+import { type AppParts, makeHandler, routersOf } from '@understudy/controller/http/app';
 import type { Changes } from '@understudy/controller/store/changes';
 import { AgentService } from '@understudy/controller/work/agents';
 import type { TenureContext } from '@understudy/controller/work/context';
@@ -96,7 +96,7 @@ async function setUp(t: ExecutionContext) {
     },
     isClosing: new AbortController().signal,
   };
-  const server = createServer(makeApp(parts).callback());
+  const server = createServer(makeHandler(parts));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => {

@@ -64,7 +64,7 @@ test('a short file is completed by the defaults', (t) => {
   });
   t.deepEqual(config.heartbeat.listen, { host: '0.0.0.0', port: 7400 });
   t.deepEqual(config.heartbeat.peers, ['http://10.0.0.12:7400']);
-  t.deepEqual(config.controller.health, { everyMs: 250, timeoutMs: 400, failures: 3 });
+  t.deepEqual(config.controller.health, { everyMs: 400, timeoutMs: 400, failures: 3 });
   t.like(config.controller, { standby: 'warm', command: [], check: null, stopTimeoutMs: 5_000 });
   t.deepEqual(config.agents, { beatEveryMs: 500, lostAfterMs: 60_000 });
   t.deepEqual(config.log, { level: 'info', format: 'json' });

@@ -1,0 +1,103 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import {
+  type AddressInfo,
+  createServer as createTcpServer,
+  type Server,
+  type Socket,
+} from 'node:net';
+import { PortCheck } from '@understudy/heartbeat/supervise/port-check';
+import { UNREADY_HEADER } from '@understudy/shared/protocol/tenure';
+import test, { type ExecutionContext } from 'ava';
+
+test('A controller that serves under our term is well, asked on one connection and now and then on a new one', async (t) => {
+  const sockets = new Set<Socket>();
+  const server = createServer((_request, response) => {
+    response.setHeader('understudy-term', '5').end();
+  });
+  server.on('connection', (socket) => sockets.add(socket));
+  const check = await checkOf(t, server);
+  for (let i = 0; i < 8; i++) t.is(await check.check(5n), null);
+  t.is(sockets.size, 3);
+});
+
+test('A connection that was closed between two checks is opened again', async (t) => {
+  const sockets: Socket[] = [];
+  const server = createServer((_request, response) => {
+    response.setHeader('understudy-term', '5').end();
+  });
+  server.on('connection', (socket) => sockets.push(socket));
+  const check = await checkOf(t, server);
+  t.is(await check.check(5n), null);
+  const closed = once(sockets[0] as Socket, 'close');
+  sockets[0]?.end();
+  await closed;
+  t.is(await check.check(5n), null);
+  t.is(sockets.length, 2);
+});
+
+for (const { what, answer, problem } of [
+  {
+    what: 'another term',
+    answer: (_request, response) => response.setHeader('understudy-term', '4').end(),
+    problem: 'its port answers under term 4, not 5',
+  },
+  {
+    what: 'no term at all',
+    answer: (_request, response) => response.end(),
+    problem: 'its port answers under term none, not 5',
+  },
+  {
+    what: 'that it is not ready',
+    answer: (_request, response) =>
+      response.writeHead(503, { [UNREADY_HEADER]: 'the scheduler sleeps' }).end(),
+    problem: 'its port answers 503: the scheduler sleeps',
+  },
+  {
+    what: 'nothing',
+    answer: () => undefined,
+    problem: 'its port does not answer within 300 ms',
+  },
+  {
+    what: 'by closing the connection',
+    answer: (request) => request.socket.destroy(),
+    problem: 'its port does not answer: the connection was closed',
+  },
+] satisfies readonly { what: string; answer: RequestListener; problem: string }[]) {
+  test(`F27: a port that answers ${what} is not well`, async (t) => {
+    const check = await checkOf(t, createServer(answer));
+    t.is(await check.check(5n), problem);
+  });
+}
+
+test('A port that talks without end, or something else than HTTP, is not well', async (t) => {
+  const talk = async (text: string) => {
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.write(text);
+    });
+    return (await checkOf(t, server)).check(5n);
+  };
+  t.is(await talk('x'.repeat(20_000)), 'its port answers something endless');
+  t.is(await talk('220 mail.example\r\n\r\n'), 'its port answers something else than HTTP');
+});
+
+test('A port on which nobody listens is not well', async (t) => {
+  const check = new PortCheck({ host: '127.0.0.1', port: 1 }, 300);
+  t.regex((await check.check(5n)) ?? '', /^its port does not answer: .*ECONNREFUSED/);
+});
+
+async function checkOf(t: ExecutionContext, server: Server): Promise<PortCheck> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => sockets.add(socket));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const check = new PortCheck({ host: '127.0.0.1', port }, 300);
+  t.teardown(() => {
+    check.stop();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return check;
+}
