@@ -78,8 +78,9 @@ export class ApiServer {
   async close(graceMs: number): Promise<void> {
     const server = this.#server;
     if (server === null) return;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     this.#closing.abort();
+    await allAccepted();
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     // A connection whose answer ends now stays open for the next request: it is closed when it is idle.
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_EVERY_MS);
     server.closeIdleConnections();
@@ -123,5 +124,24 @@ export class ApiServer {
         resolve();
       });
     });
+  }
+}
+
+/** A turn of the event loop in which nothing is done takes less. */
+const EMPTY_TURN_MS = 0.2;
+const LOOK_FOR_MS = 50;
+
+/**
+ * When a port is closed the kernel resets whoever is connected and was not accepted yet. All are accepted
+ * when a turn of the event loop begins, so this resolves after a turn in which little else was done.
+ */
+async function allAccepted(): Promise<void> {
+  const until = performance.now() + LOOK_FOR_MS;
+  let before = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    await new Promise((resolve) => setImmediate(resolve));
+    const now = performance.now();
+    if (now - before < EMPTY_TURN_MS || now >= until) return;
+    before = now;
   }
 }

@@ -1,0 +1,42 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { ApiServer } from '@understudy/controller/http/server';
+import { TenureGuard } from '@understudy/controller/tenure/guard';
+import { systemClock } from '@understudy/shared/runtime/clock';
+import { silentLog } from '@understudy/shared/runtime/log';
+import test from 'ava';
+
+test('X7: who is connected when the port closes, and was not accepted yet, is answered', async (t) => {
+  const trustedUntilNs = systemClock.monotonicNs() + 60_000_000_000n;
+  const guard = new TenureGuard(
+    { term: 1n, trustedUntilNs },
+    { clock: systemClock, trustMs: 1_000, onSlept: () => undefined },
+  );
+  const port = await freePort();
+  const listen = { host: '127.0.0.1', port };
+  const server = new ApiServer({ guard, node: 'a', listen, log: silentLog });
+  await server.open((_request, response) => response.end('well'));
+
+  // The kernel completes the connection at once; this process has no occasion to accept it.
+  const socket = connect(port, '127.0.0.1');
+  await new Promise((resolve) => process.nextTick(resolve));
+  const closed = server.close(5_000);
+  let text = '';
+  socket.on('data', (data) => {
+    text += data.toString();
+  });
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(socket, 'close');
+  await closed;
+  t.regex(text, /^HTTP\/1\.1 200 OK/);
+  t.regex(text, /connection: close/i);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
