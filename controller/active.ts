@@ -89,6 +89,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   const scheduler = new Scheduler(context, state, runs);
   agents.onHigherTerm = options.onHigherTerm;
   runs.onCancel = (run) => agents.orderCancel(run);
+  jobs.onChange = (name) => scheduler.settle(name);
   state.onQueued = () => dispatcher.kick();
 
   failpoints.pass('before-load');

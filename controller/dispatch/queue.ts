@@ -1,7 +1,7 @@
 /**
  * The queue of runs that wait for an agent, and which of them goes where. It guarantees: higher priority
  * first, then first come first served among runs with the same selector; no agent gets more than its slots;
- * of a serial job one run at a time is given out.
+ * of a job with a limit no more runs are given out than may be under way at once.
  */
 import { Heap } from './heap.ts';
 import type { RunRecord } from './run.ts';
@@ -12,7 +12,8 @@ export interface Waiting {
   readonly job: string;
   readonly priority: number;
   readonly selector: Readonly<Record<string, string>>;
-  readonly serial: boolean;
+  /** So many runs of the job may be under way at once; null: any number. */
+  readonly limit: number | null;
 }
 
 /** An agent that may be given runs. */
@@ -36,15 +37,15 @@ interface Entry {
 interface Bucket {
   readonly priority: number;
   readonly selector: Readonly<Record<string, string>>;
-  /** What may be next: all runs of jobs that aren't serial, and the first of each serial job. */
+  /** What may be next: all runs of jobs without a limit, and the first of each job with one. */
   readonly heads: Heap<Entry>;
-  /** By serial job with a run among the heads: the others, which need no look until it is gone. */
+  /** By job with a limit and a run among the heads: the others, which need no look until it is gone. */
   readonly behind: Map<string, Heap<Entry>>;
 }
 
 export function waitingOf(run: RunRecord): Waiting {
-  const { priority, selector, serial } = run.spec;
-  return { id: run.id, job: run.job, priority, selector, serial };
+  const { priority, selector, limit } = run.spec;
+  return { id: run.id, job: run.job, priority, selector, limit };
 }
 
 /** Whether an agent has every label that is asked for. */
@@ -72,12 +73,13 @@ export class RunQueue {
     const entry = { run, seq: this.#seq++ };
     this.#waiting.set(run.id, entry);
     const { heads, behind } = this.#bucketFor(run);
-    const others = run.serial ? behind.get(run.job) : undefined;
+    const isLimited = run.limit !== null;
+    const others = isLimited ? behind.get(run.job) : undefined;
     if (others !== undefined) {
       others.push(entry);
       return;
     }
-    if (run.serial) behind.set(run.job, new Heap());
+    if (isLimited) behind.set(run.job, new Heap());
     heads.push(entry);
   }
 
@@ -86,12 +88,13 @@ export class RunQueue {
   }
 
   /**
-   * Takes out what can go now. `isBusy` says whether a run of a serial job is under way. Costs are those of
-   * what is given out, plus one look at each kind of selector and at each busy serial job.
+   * Takes out what can go now. `underWay` says how many runs of a job are. Costs are those of what is given
+   * out, plus one look at each kind of selector and at each job that has reached its limit.
    */
-  take(agents: readonly Candidate[], isBusy: (job: string) => boolean): Assignment[] {
+  take(agents: readonly Candidate[], underWay: (job: string) => number): Assignment[] {
     const free = new Map(agents.map(({ id, free }) => [id, free]));
-    const busy = new Set<string>();
+    /** Of jobs with a limit. */
+    const given = new Map<string, number>();
     const assignments: Assignment[] = [];
     for (const bucket of this.#sorted) {
       const able = agents.filter(({ labels }) => matches(bucket.selector, labels));
@@ -101,13 +104,15 @@ export class RunQueue {
         if (agent === null) break;
         const entry = this.#next(bucket);
         if (entry === null) break;
-        const { id, job, serial } = entry.run;
-        if (serial && (busy.has(job) || isBusy(job))) {
-          busy.add(job);
-          held.push(entry);
-          continue;
+        const { id, job, limit } = entry.run;
+        if (limit !== null) {
+          const more = given.get(job) ?? 0;
+          if (underWay(job) + more >= limit) {
+            held.push(entry);
+            continue;
+          }
+          given.set(job, more + 1);
         }
-        if (serial) busy.add(job);
         this.#waiting.delete(id);
         this.#advance(bucket, entry.run);
         free.set(agent, (free.get(agent) ?? 0) - 1);
@@ -137,9 +142,9 @@ export class RunQueue {
     }
   }
 
-  /** After the first of a serial job is gone, the one behind it may be next. */
-  #advance({ heads, behind }: Bucket, { job, serial }: Waiting): void {
-    const others = serial ? behind.get(job) : undefined;
+  /** After the first of a job with a limit is gone, the one behind it may be next. */
+  #advance({ heads, behind }: Bucket, { job, limit }: Waiting): void {
+    const others = limit === null ? undefined : behind.get(job);
     if (others === undefined) return;
     for (;;) {
       const entry = others.pop();

@@ -25,10 +25,11 @@ export interface RunSpec {
   readonly selector: Readonly<Record<string, string>>;
   readonly delivery: Job['delivery'];
   readonly retries: Job['retries'];
+  readonly onAgentLost: Job['onAgentLost'];
   readonly timeoutMs: number | null;
   readonly priority: number;
-  /** One run of the job at a time. */
-  readonly serial: boolean;
+  /** So many runs of the job may be under way at once; null: any number. */
+  readonly limit: number | null;
   /** What the command is told; a repeated run is told the instant of the run that it repeats. */
   readonly instant: number | null;
 }

@@ -25,7 +25,6 @@ export interface AttemptEnd {
 
 /** How long a run waits that an agent did not take. */
 const REFUSED_DELAY_MS = 1_000;
-const MAX_DELAY_MS = 86_400_000;
 
 /** A queued run goes to an agent: the next attempt begins. */
 export function dispatchRun(run: RunRecord, agent: string, { now, term }: Moment): RunRecord {
@@ -132,15 +131,24 @@ function failed(
   moment: Moment,
   outcome: AttemptEnd['outcome'] = 'exited',
 ): RunRecord {
-  const mayStartAgain = run.spec.delivery === 'at-least-once' || outcome === 'not-started';
-  const triesLeft = failures(run) < run.spec.retries.limit;
+  const { delivery, retries } = run.spec;
+  const mayStartAgain = delivery === 'at-least-once' || outcome === 'not-started';
+  const triesLeft = failures(run) < retries.limit && isTriedAgain(retries.exitCodes, end);
   if (!mayStartAgain || !triesLeft || run.cancelReason !== null) return over(run, end, moment);
   return again(run, end, moment, pauseMs(run));
 }
 
+/** With exit codes to try again after, nothing else is: a signal has none, and a time-out neither. */
+function isTriedAgain(exitCodes: readonly number[] | null, { exitCode }: Ending): boolean {
+  return exitCodes === null || (exitCode != null && exitCodes.includes(exitCode));
+}
+
 function lost(run: RunRecord, end: Ending, moment: Moment): RunRecord {
-  const mayStartAgain = run.spec.delivery === 'at-least-once' && run.cancelReason === null;
-  return mayStartAgain ? again(run, end, moment, 0) : over(run, end, moment);
+  const { delivery, onAgentLost } = run.spec;
+  const mayStartAgain = delivery === 'at-least-once' && onAgentLost === 'retry';
+  return mayStartAgain && run.cancelReason === null
+    ? again(run, end, moment, 0)
+    : over(run, end, moment);
 }
 
 /** The attempt is over, and with it the run. */
@@ -193,8 +201,8 @@ function failures(run: RunRecord): number {
 }
 
 function pauseMs(run: RunRecord): number {
-  const { delayMs, backoff } = run.spec.retries;
-  return Math.round(Math.min(MAX_DELAY_MS, delayMs * backoff ** failures(run)));
+  const { delayMs, backoff, maxDelayMs } = run.spec.retries;
+  return Math.round(Math.min(maxDelayMs, delayMs * backoff ** failures(run)));
 }
 
 function reasonOf({ outcome, exitCode, signal }: AttemptEnd): string {

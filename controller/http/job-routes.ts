@@ -1,5 +1,6 @@
 import Router from '@koa/router';
-import { jobSchema, parametersSchema } from '@understudy/shared/protocol/api';
+import { jobSchema } from '@understudy/shared/protocol/api';
+import { givenParametersSchema } from '@understudy/shared/protocol/parameters';
 import { z } from 'zod';
 import { jobView, runView } from '../work/views.ts';
 import type { AppParts } from './app.ts';
@@ -10,7 +11,9 @@ const listSchema = z.object({
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
 
-const runRequestSchema = z.strictObject({ parameters: parametersSchema.default({}) });
+const nextSchema = z.object({ count: z.coerce.number().int().min(1).max(100).default(10) });
+
+const runRequestSchema = z.strictObject({ parameters: givenParametersSchema.default({}) });
 
 /** Jobs, and the runs that are asked for. */
 export function jobRoutes({ jobs, runs, state }: AppParts): Router {
@@ -40,6 +43,10 @@ export function jobRoutes({ jobs, runs, state }: AppParts): Router {
   router.delete('/:name', async (context) => {
     await jobs.delete(nameOf(context));
     context.status = 204;
+  });
+  router.get('/:name/next', (context) => {
+    const { count } = check(nextSchema, context.query);
+    context.body = jobs.next(nameOf(context), count);
   });
   router.post('/:name/pause', async (context) => {
     context.body = jobView(await jobs.setPaused(nameOf(context), true));

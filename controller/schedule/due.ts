@@ -7,8 +7,12 @@ export interface DueQuestion {
   /** More have come up, newer ones, that are decided later. */
   readonly isPart: boolean;
   readonly now: number;
-  readonly catchUp: Job['catchUp'];
+  readonly policy: CatchUpPolicy;
+  /** Why nobody decided at that instant. */
+  readonly whyMissed: (at: number) => string;
 }
+
+export type CatchUpPolicy = Pick<Job, 'catchUp' | 'catchUpWindowMs' | 'paused'>;
 
 export interface Due {
   /** For these a run is made, oldest first. */
@@ -19,31 +23,45 @@ export interface Due {
 
 /** An instant that comes up within this time was not missed: the clock ticks once a second. */
 export const ON_TIME_MS = 2_500;
+
 /** Decides about instants. The newest of them counts as the latest only if no newer one has come up. */
-export function decideDue({ instants, isPart, now, catchUp }: DueQuestion): Due {
+export function decideDue(question: DueQuestion): Due {
+  const { instants, isPart, now, policy } = question;
+  if (policy.paused) {
+    return { run: [], skipped: instants.map((at) => ({ at, reason: 'the job is paused' })) };
+  }
   const onTime = instants.filter((at) => now - at <= ON_TIME_MS);
   const missed = instants.filter((at) => now - at > ON_TIME_MS);
   const hasNewer = isPart || onTime.length > 0;
-  const caughtUp = new Set(catchUpWith(missed, hasNewer, catchUp));
+  const caughtUp = new Set(catchUpWith(missed, hasNewer, question));
   const skipped = missed
     .filter((at) => !caughtUp.has(at))
-    .map((at) => ({ at, reason: reasonFor(at, now, catchUp) }));
+    .map((at) => ({ at, reason: reasonFor(at, question) }));
   return { run: [...caughtUp, ...onTime], skipped };
 }
 
 function catchUpWith(
   missed: readonly number[],
   hasNewer: boolean,
-  catchUp: Job['catchUp'],
+  question: DueQuestion,
 ): readonly number[] {
-  if (catchUp === 'all') return missed;
-  if (catchUp === 'latest' && !hasNewer) return missed.slice(-1);
-  return [];
+  const { catchUp } = question.policy;
+  if (catchUp === 'none' || (catchUp === 'latest' && hasNewer)) return [];
+  const wanted = catchUp === 'all' ? missed : missed.slice(-1);
+  return wanted.filter((at) => isWithinWindow(at, question));
 }
 
-function reasonFor(at: number, now: number, catchUp: Job['catchUp']): string {
-  const late = `no controller could start it in time; it was noticed ${Math.round((now - at) / 1_000)} s later`;
-  return catchUp === 'none'
-    ? `${late} (catchUp: none)`
-    : `${late}, and a later one runs in its place`;
+function isWithinWindow(at: number, { now, policy }: DueQuestion): boolean {
+  return policy.catchUpWindowMs === null || now - at <= policy.catchUpWindowMs;
+}
+
+function reasonFor(at: number, question: DueQuestion): string {
+  const seconds = Math.round((question.now - at) / 1_000);
+  return `${question.whyMissed(at)}; noticed ${seconds} s later, ${whyNotCaughtUp(at, question)}`;
+}
+
+function whyNotCaughtUp(at: number, question: DueQuestion): string {
+  if (question.policy.catchUp === 'none') return 'not caught up (catchUp: none)';
+  if (!isWithinWindow(at, question)) return 'too late to be caught up (catchUpWindow)';
+  return 'and a later one runs in its place (catchUp: latest)';
 }

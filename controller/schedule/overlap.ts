@@ -5,25 +5,41 @@ import type { Job } from '@understudy/shared/protocol/api';
 export type OverlapDecision =
   | { readonly type: 'queue' }
   | { readonly type: 'skip'; readonly reason: string }
-  | { readonly type: 'replace'; readonly reason: string };
+  /** So many of them, the oldest, make room. */
+  | { readonly type: 'replace'; readonly count: number; readonly reason: string };
 
-/** Decides what overlap means for one more run of a job. */
-export function decideOverlap(overlap: Job['overlap'], openRuns: number): OverlapDecision {
-  if (openRuns === 0) return { type: 'queue' };
+export type OverlapPolicy = Pick<Job, 'overlap' | 'concurrency'>;
+
+/**
+ * Decides what overlap means for one more run of a job. A job is full with as many open runs as its
+ * `concurrency` says, with one if it says nothing.
+ */
+export function decideOverlap(policy: OverlapPolicy, openRuns: number): OverlapDecision {
+  const { overlap } = policy;
+  const full = policy.concurrency ?? 1;
+  if (openRuns < full) return { type: 'queue' };
   switch (overlap) {
     case 'allow':
     case 'queue':
       return { type: 'queue' };
     case 'skip':
-      return { type: 'skip', reason: 'an earlier run of this job is not over (overlap: skip)' };
+      return { type: 'skip', reason: reasonToSkip(full) };
     case 'replace':
-      return { type: 'replace', reason: 'a newer run takes its place (overlap: replace)' };
+      return {
+        ...{ type: 'replace', count: openRuns - full + 1 },
+        reason: 'a newer run takes its place (overlap: replace)',
+      };
     default:
       return unreachable(overlap);
   }
 }
 
-/** Whether runs of the job go one after the other. */
-export function isSerial(overlap: Job['overlap']): boolean {
-  return overlap !== 'allow';
+/** So many runs of the job may be under way at once; null: any number. */
+export function limitOf({ overlap, concurrency }: OverlapPolicy): number | null {
+  return concurrency ?? (overlap === 'allow' ? null : 1);
+}
+
+function reasonToSkip(full: number): string {
+  const which = full === 1 ? 'an earlier run of this job is' : `${full} earlier runs of this job are`;
+  return `${which} not over (overlap: skip)`;
 }

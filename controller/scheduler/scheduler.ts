@@ -1,19 +1,19 @@
+import type { Schedule } from '@understudy/shared/protocol/schedule';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { schedule as scheduleTick } from 'node-cron';
 import { isOver, type RunRecord } from '../dispatch/run.ts';
+import { whyMissed } from '../schedule/absence.ts';
 import { Backlog } from '../schedule/backlog.ts';
 import { type Due, decideDue } from '../schedule/due.ts';
-import { decideOverlap } from '../schedule/overlap.ts';
 import type { Changes } from '../store/changes.ts';
 import type { JobRecord, NewEvent } from '../store/records.ts';
 import { momentOf, type TenureContext } from '../work/context.ts';
 import type { RunService } from '../work/runs.ts';
 import type { WorkState } from '../work/state.ts';
-import { instantsOf } from './cron.ts';
+import { instantsOf } from './instants.ts';
 
 interface Plan {
-  readonly cron: string;
-  readonly timezone: string;
+  readonly schedule: string;
   readonly backlog: Backlog;
   /** As the job row has it once the last decision is committed. */
   decidedUntil: number;
@@ -47,6 +47,10 @@ export class Scheduler {
   #goOn: NodeJS.Timeout | undefined;
   #isStopped = false;
   #isPaused = false;
+  #activeSince = 0;
+  /** Since when it may not decide; null: it may. */
+  #heldFrom: number | null = null;
+  #held: { readonly from: number; readonly to: number } | null = null;
 
   constructor(context: TenureContext, state: WorkState, runs: RunService) {
     this.#context = context;
@@ -57,6 +61,7 @@ export class Scheduler {
 
   start(): void {
     this.#lastTickMs = this.#context.clock.monotonicMs();
+    this.#activeSince = this.#context.clock.wallMs();
     const task = scheduleTick('* * * * *', () => this.tick(), { suppressMissedWarning: true });
     this.#stopTicking = () => void task.stop();
     this.#tickWithEachSecond();
@@ -88,23 +93,35 @@ export class Scheduler {
 
   tick(): void {
     this.#lastTickMs = this.#context.clock.monotonicMs();
-    const { committer, guard } = this.#context;
-    // Nothing is decided that can't be committed: the instants are still there when it can.
-    if (this.#isPaused || committer.isAway || !guard.mayAct()) return;
+    if (!this.#mayDecide()) return;
     clearTimeout(this.#goOn);
     const until = this.#lastTickMs + TICK_BUDGET_MS;
     let isDone = true;
-    for (const job of this.#state.jobs.values()) {
-      try {
-        isDone = this.#decide(job, until) && isDone;
-      } catch (error) {
-        this.#context.log.error('a schedule could not be computed', {
-          job: job.definition.name,
-          error: messageOf(error),
-        });
-      }
-    }
+    for (const job of this.#state.jobs.values()) isDone = this.#decide(job, until) && isDone;
+    this.#forgetDeleted();
     if (!isDone && !this.#isStopped) this.#goOn = setTimeout(() => this.tick(), GO_ON_MS).unref();
+  }
+
+  /** Decides about all that has come up for a job, before something else becomes of its schedule. */
+  settle(name: string): void {
+    if (!this.#mayDecide()) return;
+    for (let isDone = false; !isDone; ) {
+      const job = this.#state.jobs.get(name);
+      isDone = job === undefined || this.#decide(job, Number.POSITIVE_INFINITY);
+    }
+  }
+
+  /** Nothing is decided that can't be committed: the instants are still there when it can. */
+  #mayDecide(): boolean {
+    const { committer, guard, clock } = this.#context;
+    const may = !this.#isPaused && !committer.isAway && guard.mayAct();
+    if (!may) {
+      this.#heldFrom ??= clock.wallMs();
+    } else if (this.#heldFrom !== null) {
+      this.#held = { from: this.#heldFrom, to: clock.wallMs() };
+      this.#heldFrom = null;
+    }
+    return may;
   }
 
   #tickWithEachSecond(): void {
@@ -118,10 +135,20 @@ export class Scheduler {
 
   /** Gives whether nothing is left to decide at this moment. */
   #decide(job: JobRecord, until: number): boolean {
-    const { schedule, paused, name, catchUp } = job.definition;
-    if (schedule === null || paused) return true;
+    const { schedule, name } = job.definition;
+    if (schedule === null) return true;
+    try {
+      const plan = this.#planOf(job, schedule, until);
+      return plan !== null && this.#decideBy(plan, job, until);
+    } catch (error) {
+      const facts = { job: name, error: messageOf(error) };
+      this.#context.log.error('a schedule could not be computed', facts);
+      return true;
+    }
+  }
+
+  #decideBy(plan: Plan, job: JobRecord, until: number): boolean {
     const { now } = momentOf(this.#context);
-    const plan = this.#planOf(job, schedule);
     const { backlog } = plan;
     if (backlog.nextAt === null || backlog.nextAt > now) return true;
     let share = SHARE;
@@ -130,8 +157,12 @@ export class Scheduler {
     const { instants, rest, cut } = backlog.take(DECIDED_AT_ONCE);
     const decidedUntil = instants.at(-1) ?? job.decidedUntil;
     plan.decidedUntil = decidedUntil;
-    const due = decideDue({ instants, isPart: rest > 0, now, catchUp });
-    const events: NewEvent[] = cut ? [cutEvent(name, now)] : [];
+    const absence = { activeSince: this.#activeSince, held: this.#held };
+    const due = decideDue({
+      ...{ instants, isPart: rest > 0, now, policy: job.definition },
+      whyMissed: (at) => whyMissed(at, absence),
+    });
+    const events = cut ? [cutEvent(job, instants[0] ?? now, now)] : [];
     void this.#runs.carryOut({
       jobs: [{ ...job, decidedUntil }],
       events,
@@ -141,8 +172,8 @@ export class Scheduler {
   }
 
   /**
-   * The runs of one decision. They are planned before any of them is in the state, so of several that run
-   * at once each but the first counts as one that overlaps with an open run.
+   * The runs of one decision. They are planned before any of them is in the state, so those that were planned
+   * before count as open beside it.
    */
   #runsOf(job: JobRecord, due: Due): Changes {
     const request = (at: number) => ({ scheduledFor: at, parameters: {}, idempotencyKey: null });
@@ -150,44 +181,50 @@ export class Scheduler {
       this.#runs.skipped(this.#runs.fresh(job, request(at)), reason),
     );
     const runs: RunRecord[] = [];
-    let isOpen = false;
+    let ahead = 0;
     for (const at of due.run) {
-      const planned = this.#runs.plan(job, request(at));
-      const overlap = decideOverlap(job.definition.overlap, isOpen ? 1 : 0);
-      const [run] = planned.newRuns ?? [];
-      if (run === undefined) continue;
-      const isSkipped = overlap.type === 'skip' && !isOver(run.state);
-      newRuns.push(isSkipped ? this.#runs.skipped(run, overlap.reason) : run);
-      if (!isOver(run.state)) isOpen = true;
+      const planned = this.#runs.plan(job, request(at), ahead);
+      newRuns.push(...(planned.newRuns ?? []));
+      ahead += (planned.newRuns ?? []).filter(({ state }) => !isOver(state)).length;
       // What the first one replaces is replaced once.
       if (runs.length === 0) runs.push(...(planned.runs ?? []));
     }
     return { newRuns, runs };
   }
 
-  #planOf(job: JobRecord, schedule: { cron: string; timezone: string }): Plan {
+  /** Null: there was no time to look at this schedule for the first time. */
+  #planOf(job: JobRecord, given: Schedule, until: number): Plan | null {
     const { name } = job.definition;
-    const known = this.#plans.get(name);
-    const isSame = known?.cron === schedule.cron && known.timezone === schedule.timezone;
-    // A job that was paused, or deleted and made again, may have moved on.
-    if (known !== undefined && isSame && known.decidedUntil === job.decidedUntil) return known;
     const { decidedUntil } = job;
-    const plan = {
-      ...schedule,
-      backlog: new Backlog(instantsOf(schedule), decidedUntil),
-      decidedUntil,
-    };
+    const schedule = JSON.stringify(given);
+    const known = this.#plans.get(name);
+    // A job that was paused, or deleted and made again, may have moved on.
+    if (known?.schedule === schedule && known.decidedUntil === decidedUntil) return known;
+    if (known === undefined && this.#context.clock.monotonicMs() > until) return null;
+    const plan = { schedule, backlog: new Backlog(instantsOf(given), decidedUntil), decidedUntil };
     this.#plans.set(name, plan);
     return plan;
   }
+
+  #forgetDeleted(): void {
+    if (this.#plans.size <= this.#state.jobs.size) return;
+    for (const name of this.#plans.keys()) {
+      if (!this.#state.jobs.has(name)) this.#plans.delete(name);
+    }
+  }
 }
 
-function cutEvent(job: string, at: number): NewEvent {
+function cutEvent({ definition, decidedUntil }: JobRecord, kept: number, at: number): NewEvent {
+  const [from, to] = [iso(decidedUntil), iso(kept)];
   return {
     at,
     kind: 'schedule-cut',
-    subject: job,
-    message: `more instants of ${job} were missed than are recorded; the oldest were left out`,
-    facts: {},
+    subject: definition.name,
+    message: `more instants of ${definition.name} were missed than are recorded one by one: those after ${from} and before ${to} are not`,
+    facts: { after: from, before: to },
   };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
 }

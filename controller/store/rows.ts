@@ -1,4 +1,5 @@
 import { type Job, jobSchema } from '@understudy/shared/protocol/api';
+import { DAY_MS } from '@understudy/shared/protocol/forms';
 import { eventId, type PairEvent } from '@understudy/shared/protocol/events';
 import type { AttemptRecord, RunRecord, RunSpec } from '../dispatch/run.ts';
 import type { AgentRecord, EventKind, EventRecord, JobRecord } from './records.ts';
@@ -74,10 +75,20 @@ export function pairEventFrom(row: Row): PairEvent {
 function runFrom(row: Row, attempts: readonly AttemptRecord[]): RunRecord {
   return {
     ...(row as Row & Omit<RunRecord, 'attempts' | 'term' | 'spec'>),
-    spec: row['spec'] as RunSpec,
+    spec: specFrom(row['spec'] as StoredSpec),
     term: BigInt(String(row['term'])),
     attempts: attempts.toSorted((a, b) => a.number - b.number),
   };
+}
+
+/** As it may have been written by a version that knew less. */
+type StoredSpec = Partial<RunSpec> &
+  Omit<RunSpec, 'onAgentLost' | 'limit'> & { readonly serial?: boolean };
+
+function specFrom({ serial = false, ...spec }: StoredSpec): RunSpec {
+  const { limit = serial ? 1 : null, onAgentLost = 'retry' } = spec;
+  const retries = { maxDelayMs: DAY_MS, exitCodes: null, ...spec.retries };
+  return { ...spec, limit, onAgentLost, retries };
 }
 
 function attemptFrom(row: Row): AttemptRecord {

@@ -1,7 +1,8 @@
-import type { Job } from '@understudy/shared/protocol/api';
-import { checkSchedule } from '../scheduler/cron.ts';
+import type { Job, NextInstants } from '@understudy/shared/protocol/api';
+import { checkSchedule, nextInstants } from '../scheduler/instants.ts';
 import type { JobRecord } from '../store/records.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
+import { checkNotPast, checkParameters } from './job-checks.ts';
 import { Refusal } from './refusal.ts';
 import type { WorkState } from './state.ts';
 
@@ -9,6 +10,8 @@ import type { WorkState } from './state.ts';
 export class JobService {
   readonly #context: TenureContext;
   readonly #state: WorkState;
+  /** Called before the schedule of a job is changed: what it has brought until now is decided by it. */
+  onChange: (name: string) => void = () => undefined;
 
   constructor(context: TenureContext, state: WorkState) {
     this.#context = context;
@@ -21,6 +24,15 @@ export class JobService {
     return job;
   }
 
+  /** The next instants of its schedule, as it is committed. */
+  next(name: string, count: number): NextInstants {
+    const { definition, decidedUntil } = this.get(name);
+    const { schedule, paused } = definition;
+    const after = Math.max(decidedUntil, momentOf(this.#context).now);
+    const found = schedule === null ? [] : nextInstants(schedule, after, count);
+    return { job: name, paused, items: found.map((at) => new Date(at).toISOString()) };
+  }
+
   async create(definition: Job): Promise<JobRecord> {
     if (this.#state.jobs.has(definition.name)) {
       throw new Refusal('job-exists', `there is a job ${definition.name} already`);
@@ -28,16 +40,19 @@ export class JobService {
     return (await this.apply(definition)).job;
   }
 
-  /** Creates or replaces a job. Instants of a schedule count from when it was set, or taken up again. */
+  /**
+   * Creates or replaces a job. Instants of a schedule count from when it was set; while the job is paused
+   * they are recorded as skipped.
+   */
   async apply(definition: Job): Promise<{ job: JobRecord; isNew: boolean }> {
     requireStore(this.#context);
     checkSchedule(definition);
+    checkParameters(definition);
+    this.onChange(definition.name);
     const { now } = momentOf(this.#context);
     const old = this.#state.jobs.get(definition.name);
-    const goesOn =
-      old !== undefined &&
-      sameSchedule(old.definition, definition) &&
-      !(old.definition.paused && !definition.paused);
+    const goesOn = old !== undefined && sameSchedule(old.definition, definition);
+    if (!goesOn) checkNotPast(definition, now);
     const job: JobRecord = {
       definition,
       decidedUntil: goesOn ? old.decidedUntil : now,
@@ -69,5 +84,5 @@ export class JobService {
 }
 
 function sameSchedule(a: Job, b: Job): boolean {
-  return a.schedule?.cron === b.schedule?.cron && a.schedule?.timezone === b.schedule?.timezone;
+  return JSON.stringify(a.schedule) === JSON.stringify(b.schedule);
 }

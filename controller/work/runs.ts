@@ -1,7 +1,9 @@
+import type { Job } from '@understudy/shared/protocol/api';
+import { resolveParameters } from '@understudy/shared/protocol/parameters';
 import type { RunRecord } from '../dispatch/run.ts';
 import { isOver } from '../dispatch/run.ts';
 import { cancelRun } from '../dispatch/transitions.ts';
-import { decideOverlap, isSerial } from '../schedule/overlap.ts';
+import { decideOverlap, limitOf } from '../schedule/overlap.ts';
 import type { Changes } from '../store/changes.ts';
 import type { Reader, RunFilter } from '../store/reader.ts';
 import type { JobRecord } from '../store/records.ts';
@@ -57,7 +59,7 @@ export class RunService {
     return await this.#once(name, request.idempotencyKey, async () => {
       // Where another run would suffer, the key is looked up before; else the database says it on insert.
       const { idempotencyKey: key } = request;
-      const isHarmless = decideOverlap(overlap, 1).type === 'queue';
+      const isHarmless = overlap === 'allow' || overlap === 'queue';
       const earlier = key === null || isHarmless ? null : await this.#reader.runByKey(name, key);
       if (earlier !== null) return { run: await this.get(earlier), isNew: false };
       const changes = this.plan(job, request);
@@ -67,15 +69,19 @@ export class RunService {
     });
   }
 
-  /** What one more run of a job changes, other runs included that overlap with it. */
-  plan(job: JobRecord, request: RunRequest): Changes {
+  /**
+   * What one more run of a job changes, other runs included that overlap with it. `ahead` runs of the job
+   * are planned already, and not yet in the state.
+   */
+  plan(job: JobRecord, request: RunRequest, ahead = 0): Changes {
     const { definition } = job;
     const run = this.fresh(job, request);
-    const open = this.#state.openOfJob(run.job);
-    const decision = decideOverlap(definition.overlap, open.length);
+    const decision = decideOverlap(definition, this.#state.countOfJob(run.job) + ahead);
     if (decision.type === 'queue') return { newRuns: [run] };
     if (decision.type === 'skip') return { newRuns: [this.skipped(run, decision.reason)] };
-    const replaced = open
+    const replaced = this.#state
+      .openOfJob(run.job)
+      .slice(0, decision.count)
       .filter(({ id }) => this.#state.committedRun(id) !== null)
       .map((each) => cancelRun(each, decision.reason, momentOf(this.#context)));
     return { newRuns: [run], runs: replaced };
@@ -86,6 +92,7 @@ export class RunService {
     const moment = momentOf(this.#context);
     return {
       ...request,
+      parameters: parametersOf(definition, request),
       id: this.#context.newId(),
       job: definition.name,
       state: 'queued',
@@ -96,9 +103,10 @@ export class RunService {
         selector: definition.selector,
         delivery: definition.delivery,
         retries: definition.retries,
+        onAgentLost: definition.onAgentLost,
         timeoutMs: definition.timeoutMs,
         priority: definition.priority,
-        serial: isSerial(definition.overlap),
+        limit: limitOf(definition),
         instant: request.scheduledFor,
       },
       ...untouched,
@@ -204,4 +212,13 @@ export class RunService {
     }
     return { run: await this.get(earlier), isNew: false };
   }
+}
+
+/** What was given, checked and completed. */
+function parametersOf({ parameters }: Job, request: RunRequest): Record<string, string> {
+  const resolved = resolveParameters(parameters, request.parameters);
+  if ('parameters' in resolved) return resolved.parameters;
+  const { wrong } = resolved;
+  const summary = wrong.map(({ field, expected }) => `${field}: expected ${expected}`);
+  throw new Refusal('invalid', summary.join('; '), wrong);
 }

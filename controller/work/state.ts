@@ -78,6 +78,10 @@ export class WorkState {
     return this.#lookUp(this.#openOfJob.get(job));
   }
 
+  countOfJob(job: string): number {
+    return this.#openOfJob.get(job)?.size ?? 0;
+  }
+
   /** Runs with an attempt under way on an agent. */
   openOnAgent(agent: string): RunRecord[] {
     return this.#lookUp(this.#openOnAgent.get(agent));
@@ -87,9 +91,9 @@ export class WorkState {
     return this.#openOnAgent.get(agent)?.size ?? 0;
   }
 
-  /** Whether a run of the job has an attempt under way. */
-  isBusy(job: string): boolean {
-    return this.#underWay.has(job);
+  /** Runs of a job with an attempt under way. */
+  countUnderWay(job: string): number {
+    return this.#underWay.get(job)?.size ?? 0;
   }
 
   agentsWithWork(): string[] {

@@ -1,16 +1,20 @@
 import { formatDurationMs } from '@understudy/shared/kernel/duration';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type { AgentView, Attempt, EventView, JobView, Run } from '@understudy/shared/protocol/api';
+import type { Schedule, ScheduleView } from '@understudy/shared/protocol/schedule';
 import { type AttemptRecord, logBytesOf, type RunRecord } from '../dispatch/run.ts';
 import type { AgentRecord, EventRecord, JobRecord } from '../store/records.ts';
 
 export function jobView({ definition }: JobRecord): JobView {
-  const { timeoutMs, retries, ...job } = definition;
-  const { delayMs, ...rest } = retries;
+  const { timeoutMs, catchUpWindowMs, retries, schedule, ...job } = definition;
+  const { delayMs, maxDelayMs, ...rest } = retries;
+  const [delay, maxDelay] = [formatDurationMs(delayMs), formatDurationMs(maxDelayMs)];
   return {
     ...job,
-    retries: { ...rest, delay: formatDurationMs(delayMs) },
-    timeout: timeoutMs === null ? null : formatDurationMs(timeoutMs),
+    schedule: schedule === null ? null : scheduleView(schedule),
+    catchUpWindow: duration(catchUpWindowMs),
+    retries: { ...rest, delay, maxDelay },
+    timeout: duration(timeoutMs),
   };
 }
 
@@ -74,6 +78,15 @@ function attemptView(attempt: AttemptRecord): Attempt {
     signal: attempt.signal,
     reason: attempt.reason,
   };
+}
+
+function scheduleView(schedule: Schedule): ScheduleView {
+  if (!('everyMs' in schedule)) return schedule;
+  return { every: formatDurationMs(schedule.everyMs), anchor: schedule.anchor };
+}
+
+function duration(ms: number | null): string | null {
+  return ms === null ? null : formatDurationMs(ms);
 }
 
 function instant(ms: number | null): string | null {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { formatDurationMs, parseDurationMs } from '../kernel/duration.ts';
+import { parameterDefinitionsSchema, parameterNameSchema } from './parameters.ts';
+import { type ScheduleView, scheduleSchema } from './schedule.ts';
+import { DAY_MS, durationSchema, text } from './forms.ts';
 
 /** Names of jobs, agents, nodes, pairs and labels: safe in URLs, logs, file names and metrics. */
 export const nameSchema = z
@@ -8,17 +10,8 @@ export const nameSchema = z
   .max(128)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'expected letters, digits, dot, dash, underscore');
 
-const text = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .refine((value) => !value.includes('\0'), 'must not contain NUL');
-
 export const labelsSchema = z.record(nameSchema, text(256));
-export const parametersSchema = z.record(
-  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'expected the form of a variable name'),
-  text(65_536),
-);
+export const parametersSchema = z.record(parameterNameSchema, text(65_536));
 
 export const runStates = [
   'queued',
@@ -33,37 +26,33 @@ export const runStates = [
 ] as const;
 export type RunState = (typeof runStates)[number];
 
-/** A duration as users write it: `250ms`, `30s`, `10m`, or milliseconds as a number. Parsed to milliseconds. */
-const durationSchema = (minMs: number, maxMs: number) =>
-  z.union([z.string(), z.number()]).transform((value, context) => {
-    const ms = typeof value === 'number' ? value : parseDurationMs(value);
-    if (ms !== null && Number.isInteger(ms) && ms >= minMs && ms <= maxMs) return ms;
-    const range = `${formatDurationMs(minMs)} to ${formatDurationMs(maxMs)}`;
-    context.addIssue({
-      code: 'custom',
-      message: `expected a duration like 250ms, 2s or 10m, or milliseconds as a number; ${range}`,
-    });
-    return z.NEVER;
-  });
-
-const DAY_MS = 86_400_000;
 const timeoutSchema = durationSchema(1, 2_147_483_647);
 const delaySchema = durationSchema(0, DAY_MS);
+const exitCodeSchema = z.number().int().min(-2_147_483_648).max(2_147_483_647);
+const windowSchema = durationSchema(1_000, 3_660 * DAY_MS);
 
-/** `delayMs` is another way to write `delay`. */
+/** `delayMs` is another way to write `delay`. Of `exitCodes` null means: any failure is tried again. */
 const retriesSchema = z
   .strictObject({
     limit: z.number().int().min(0).max(1_000).default(0),
     delay: delaySchema.optional(),
     delayMs: delaySchema.optional(),
     backoff: z.number().min(1).max(10).default(1),
+    maxDelay: delaySchema.optional(),
+    maxDelayMs: delaySchema.optional(),
+    exitCodes: z.array(exitCodeSchema).min(1).max(256).nullable().default(null),
   })
-  .transform(({ delay, delayMs, ...retries }) => ({
+  .transform(({ delay, delayMs, maxDelay, maxDelayMs, ...retries }) => ({
     ...retries,
     delayMs: delay ?? delayMs ?? 1_000,
+    maxDelayMs: maxDelay ?? maxDelayMs ?? DAY_MS,
   }));
+const noRetries = { limit: 0, backoff: 1, exitCodes: null, delayMs: 1_000, maxDelayMs: DAY_MS };
 
-/** A job as users write it. Parsed, its durations are milliseconds. `timeoutMs` is another way to write `timeout`. */
+/**
+ * A job as users write it. Parsed, its durations are milliseconds. `timeoutMs` is another way to write
+ * `timeout`, and so on.
+ */
 export const jobSchema = z
   .strictObject({
     name: nameSchema,
@@ -73,31 +62,46 @@ export const jobSchema = z
       .undefined({ error: 'http jobs are not available in this version; use command' })
       .optional(),
     env: parametersSchema.default({}),
-    schedule: z
-      .strictObject({ cron: text(200), timezone: text(100).default('UTC') })
-      .nullable()
-      .default(null),
+    parameters: parameterDefinitionsSchema.nullable().default(null),
+    schedule: scheduleSchema.nullable().default(null),
     selector: labelsSchema.default({}),
     delivery: z.enum(['at-most-once', 'at-least-once']).default('at-most-once'),
-    retries: retriesSchema.default({ limit: 0, delayMs: 1_000, backoff: 1 }),
+    retries: retriesSchema.default(noRetries),
+    onAgentLost: z.enum(['retry', 'fail']).default('retry'),
     timeout: timeoutSchema.nullable().optional(),
     timeoutMs: timeoutSchema.nullable().optional(),
+    concurrency: z.number().int().min(1).max(1_000_000).nullable().default(null),
     overlap: z.enum(['skip', 'queue', 'allow', 'replace']).default('allow'),
     catchUp: z.enum(['none', 'latest', 'all']).default('latest'),
+    catchUpWindow: windowSchema.nullable().optional(),
+    catchUpWindowMs: windowSchema.nullable().optional(),
     priority: z.number().int().min(-1_000).max(1_000).default(0),
     paused: z.boolean().default(false),
   })
-  .transform(({ timeout, timeoutMs, http: _, ...job }) => ({
+  .transform(({ timeout, timeoutMs, catchUpWindow, catchUpWindowMs, http: _, ...job }) => ({
     ...job,
     timeoutMs: timeout ?? timeoutMs ?? null,
+    catchUpWindowMs: catchUpWindow ?? catchUpWindowMs ?? null,
   }));
 export type Job = z.infer<typeof jobSchema>;
 export type JobInput = z.input<typeof jobSchema>;
 
 /** A job as the API shows it; can be sent back as it is. */
-export interface JobView extends Omit<Job, 'timeoutMs' | 'retries'> {
+export interface JobView extends Omit<Job, 'timeoutMs' | 'catchUpWindowMs' | 'retries' | 'schedule'> {
   readonly timeout: string | null;
-  readonly retries: { readonly limit: number; readonly delay: string; readonly backoff: number };
+  readonly schedule: ScheduleView | null;
+  readonly catchUpWindow: string | null;
+  readonly retries: Omit<Job['retries'], 'delayMs' | 'maxDelayMs'> & {
+    readonly delay: string;
+    readonly maxDelay: string;
+  };
+}
+
+/** The next instants of a job's schedule. While the job is paused they will be skipped. */
+export interface NextInstants {
+  readonly job: string;
+  readonly paused: boolean;
+  readonly items: readonly string[];
 }
 
 /** One try of a run on one agent. Times are ISO 8601. */

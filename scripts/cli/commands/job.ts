@@ -1,4 +1,4 @@
-import type { Job, Run } from '@understudy/shared/protocol/api';
+import type { JobView, NextInstants, Run } from '@understudy/shared/protocol/api';
 import { UserError } from '@understudy/shared/runtime/errors';
 import type { Command } from 'commander';
 import type { ApiClient } from '../client/api-client.ts';
@@ -20,13 +20,13 @@ interface RunOptions {
 export function addJobCommand(program: Command): void {
   const job = program
     .command('job')
-    .description('jobs: list, show, apply, run, pause, resume, delete');
+    .description('jobs: list, show, next, apply, run, pause, resume, delete');
   job
     .command('list')
     .description('all jobs')
     .option('--json', 'as JSON')
     .action(async (options: { json?: true }, command: Command) => {
-      const jobs = await allPages<Job>(apiFor(command), '/jobs', {});
+      const jobs = await allPages<JobView>(apiFor(command), '/jobs', {});
       if (options.json) printJson(jobs);
       else print(jobTable(jobs));
     });
@@ -34,8 +34,14 @@ export function addJobCommand(program: Command): void {
     .command('show <name>')
     .description('one job, as JSON')
     .action(async (name: string, _options: unknown, command: Command) => {
-      printJson(await apiFor(command).request<Job>({ method: 'GET', path: pathOf(name) }));
+      printJson(await apiFor(command).request<JobView>({ method: 'GET', path: pathOf(name) }));
     });
+  job
+    .command('next <name>')
+    .description('when its schedule comes up next')
+    .option('--count <count>', 'so many instants, 100 at most', '10')
+    .option('--json', 'as JSON')
+    .action(showNext);
   job
     .command('apply')
     .description('create or replace the jobs of a YAML or JSON file')
@@ -76,6 +82,19 @@ export function addJobCommand(program: Command): void {
     });
 }
 
+async function showNext(
+  name: string,
+  options: { count: string; json?: true },
+  command: Command,
+): Promise<void> {
+  const path = `${pathOf(name)}/next`;
+  const query = { count: options.count };
+  const next = await apiFor(command).request<NextInstants>({ method: 'GET', path, query });
+  if (options.json) return printJson(next);
+  if (next.paused) process.stderr.write(`${name} is paused: these instants will be skipped\n`);
+  print(next.items.length === 0 ? 'never' : next.items.join('\n'));
+}
+
 async function runJob(api: ApiClient, name: string, options: RunOptions): Promise<void> {
   const started = await api.request<Run>({
     method: 'POST',
@@ -107,15 +126,21 @@ function parametersOf(given: readonly string[]): Record<string, string> {
   );
 }
 
-function jobTable(jobs: readonly Job[]): string {
+function jobTable(jobs: readonly JobView[]): string {
   const rows = jobs.map((job) => [
     job.name,
-    job.schedule === null ? '-' : `${job.schedule.cron} ${job.schedule.timezone}`,
+    shownSchedule(job),
     job.delivery,
     job.paused ? 'paused' : 'on',
     job.command.join(' ').slice(0, 60),
   ]);
   return table(['JOB', 'SCHEDULE', 'DELIVERY', 'STATE', 'COMMAND'], rows);
+}
+
+function shownSchedule({ schedule }: JobView): string {
+  if (schedule === null) return '-';
+  if ('cron' in schedule) return `${schedule.cron} ${schedule.timezone}`;
+  return 'at' in schedule ? `at ${schedule.at}` : `every ${schedule.every}`;
 }
 
 function pathOf(name: string): string {

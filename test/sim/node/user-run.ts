@@ -6,10 +6,11 @@ const spec: RunSpec = {
   env: {},
   selector: {},
   delivery: 'at-most-once',
-  retries: { limit: 0, delayMs: 1_000, backoff: 2 },
+  retries: { limit: 0, delayMs: 1_000, backoff: 2, maxDelayMs: 60_000, exitCodes: null },
+  onAgentLost: 'retry',
   timeoutMs: null,
   priority: 0,
-  serial: false,
+  limit: null,
   instant: null,
 };
 const again: RunSpec = { ...spec, delivery: 'at-least-once' };

@@ -225,7 +225,7 @@ export class WorkPlane {
     });
     if (candidates.length === 0) return;
     const assigned = this.#queue
-      .take(candidates, () => false)
+      .take(candidates, () => 0)
       .flatMap(({ run: id, agent }) => {
         const run = this.#open(id);
         const stream = this.#agents.get(agent)?.stream ?? null;

@@ -1,7 +1,8 @@
+import { whyMissed } from '@understudy/controller/schedule/absence';
 import { Backlog, type Instants, MAX_INSTANTS } from '@understudy/controller/schedule/backlog';
 import { decideDue } from '@understudy/controller/schedule/due';
-import { decideOverlap } from '@understudy/controller/schedule/overlap';
-import { instantsOf } from '@understudy/controller/scheduler/cron';
+import { decideOverlap, limitOf, type OverlapPolicy } from '@understudy/controller/schedule/overlap';
+import { instantsOf } from '@understudy/controller/scheduler/instants';
 import test from 'ava';
 
 const minute = 60_000;
@@ -19,8 +20,20 @@ const found = (instants: Instants, after: number, now: number): number[] => {
   backlog.look(now, always);
   return backlog.take(Infinity).instants;
 };
-const ask = (decidedUntil: number, now: number, catchUp: 'none' | 'latest' | 'all') =>
-  decideDue({ instants: found(everyMinute, decidedUntil, now), isPart: false, now, catchUp });
+const policyOf = (catchUp: 'none' | 'latest' | 'all', catchUpWindowMs: number | null = null) => ({
+  ...{ catchUp, catchUpWindowMs, paused: false },
+});
+const ask = (
+  decidedUntil: number,
+  now: number,
+  catchUp: 'none' | 'latest' | 'all',
+  windowMs: number | null = null,
+) =>
+  decideDue({
+    ...{ instants: found(everyMinute, decidedUntil, now), isPart: false, now },
+    policy: policyOf(catchUp, windowMs),
+    whyMissed: () => 'nobody was there',
+  });
 
 test('an instant that comes up in time is run, and decided once', (t) => {
   const due = ask(minute, 2 * minute + 700, 'none');
@@ -40,10 +53,37 @@ test('missed instants are skipped with a reason, or caught up as the job says', 
     none.skipped.map(({ at }) => at),
     [2 * minute, 3 * minute, 4 * minute],
   );
-  t.true(none.skipped.every(({ reason }) => reason.length > 0));
+  t.true(none.skipped.every(({ reason }) => reason.includes('nobody was there; noticed')));
   t.deepEqual(ask(minute, now, 'latest').run, [4 * minute]);
   t.is(ask(minute, now, 'latest').skipped.length, 2);
   t.deepEqual(ask(minute, now, 'all').run, [2 * minute, 3 * minute, 4 * minute]);
+});
+
+test('what was missed longer ago than the window is recorded only, whatever is caught up', (t) => {
+  const now = 9 * minute + 30_000;
+  const all = ask(0, now, 'all', 3 * minute);
+  t.deepEqual(all.run, [7 * minute, 8 * minute, 9 * minute]);
+  t.is(all.skipped.length, 6);
+  t.true(all.skipped.every(({ reason }) => reason.includes('catchUpWindow')));
+  t.deepEqual(ask(0, now, 'latest', minute).run, [9 * minute]);
+  t.deepEqual(ask(0, now, 'latest', 20_000).run, []);
+});
+
+test('each instant of a paused job is recorded as skipped', (t) => {
+  const due = decideDue({
+    ...{ instants: [minute, 2 * minute], isPart: false, now: 2 * minute },
+    ...{ policy: { ...policyOf('all'), paused: true }, whyMissed: () => '' },
+  });
+  const reason = 'the job is paused';
+  t.deepEqual(due, { run: [], skipped: [minute, 2 * minute].map((at) => ({ at, reason })) });
+});
+
+test('a missed instant says who could not decide about it', (t) => {
+  const facts = { activeSince: 10, held: { from: 20, to: 30 } };
+  const reasons = [5, 15, 25].map((at) => whyMissed(at, facts));
+  t.is(new Set(reasons).size, 3);
+  t.regex(reasons[0] ?? '', /no controller was active/);
+  t.regex(reasons[2] ?? '', /database/);
 });
 
 test('after a long absence the newest instants are kept, and it is said that it was cut', (t) => {
@@ -79,7 +119,7 @@ test('a backlog that is looked at in small steps misses nothing and gives nothin
 });
 
 test('of a backlog decided in parts only the last part has the latest', (t) => {
-  const question = { now: 9 * minute, catchUp: 'latest' } as const;
+  const question = { now: 9 * minute, policy: policyOf('latest'), whyMissed: () => '' };
   const first = decideDue({ ...question, instants: [minute, 2 * minute], isPart: true });
   t.deepEqual([first.run.length, first.skipped.length], [0, 2]);
   const last = decideDue({ ...question, instants: [3 * minute, 4 * minute], isPart: false });
@@ -103,10 +143,27 @@ test('F80: a daily instant comes once on the days when the clocks change', (t) =
   }
 });
 
-test('overlap decides by what is not over yet', (t) => {
-  t.is(decideOverlap('skip', 0).type, 'queue');
-  t.is(decideOverlap('skip', 1).type, 'skip');
-  t.is(decideOverlap('queue', 1).type, 'queue');
-  t.is(decideOverlap('allow', 1).type, 'queue');
-  t.is(decideOverlap('replace', 1).type, 'replace');
+test('overlap decides by what is not over yet, once the job is full', (t) => {
+  const decide = (overlap: OverlapPolicy['overlap'], open: number, concurrency: number | null) =>
+    decideOverlap({ overlap, concurrency }, open);
+  t.is(decide('skip', 0, null).type, 'queue');
+  t.is(decide('skip', 1, null).type, 'skip');
+  t.is(decide('queue', 1, null).type, 'queue');
+  t.is(decide('allow', 1, null).type, 'queue');
+  t.like(decide('replace', 1, null), { type: 'replace', count: 1 });
+  t.is(decide('skip', 2, 3).type, 'queue');
+  t.is(decide('skip', 3, 3).type, 'skip');
+  t.like(decide('replace', 3, 3), { type: 'replace', count: 1 });
+  t.deepEqual(
+    (['allow', 'queue', 'skip', 'replace'] as const).map((overlap) => [
+      limitOf({ overlap, concurrency: null }),
+      limitOf({ overlap, concurrency: 4 }),
+    ]),
+    [
+      [null, 4],
+      [1, 4],
+      [1, 4],
+      [1, 4],
+    ],
+  );
 });

@@ -3,6 +3,10 @@ import { dispatchRun, startRun } from '@understudy/controller/dispatch/transitio
 
 export const moment = { now: 1_000, term: 7n };
 
+export const noRetries = {
+  ...{ limit: 0, delayMs: 100, backoff: 2, maxDelayMs: 60_000, exitCodes: null },
+};
+
 /** A queued run for tests of what may follow. */
 export function makeRun(spec: Partial<RunSpec> = {}, over: Partial<RunRecord> = {}): RunRecord {
   return {
@@ -22,10 +26,11 @@ export function makeRun(spec: Partial<RunSpec> = {}, over: Partial<RunRecord> = 
       env: {},
       selector: {},
       delivery: 'at-most-once',
-      retries: { limit: 0, delayMs: 100, backoff: 2 },
+      retries: noRetries,
+      onAgentLost: 'retry',
       timeoutMs: null,
       priority: 0,
-      serial: false,
+      limit: null,
       instant: null,
       ...spec,
     },

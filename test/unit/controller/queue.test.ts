@@ -6,7 +6,7 @@ const waiting = (id: string, over: Partial<Waiting> = {}): Waiting => ({
   job: 'j',
   priority: 0,
   selector: {},
-  serial: false,
+  limit: null,
   ...over,
 });
 const agent = (id: string, free: number, labels: Record<string, string> = {}) => ({
@@ -14,7 +14,7 @@ const agent = (id: string, free: number, labels: Record<string, string> = {}) =>
   free,
   labels,
 });
-const idle = () => false;
+const idle = () => 0;
 
 function queueOf(...runs: readonly Waiting[]): RunQueue {
   const queue = new RunQueue();
@@ -44,19 +44,32 @@ test('a run goes only to an agent that has all labels it asks for', (t) => {
 
 test('of a serial job one run is given out, and the next when the job is idle, in order', (t) => {
   const queue = queueOf(
-    ...['a', 'b', 'c'].map((id) => waiting(id, { job: 's', serial: true })),
+    ...['a', 'b', 'c'].map((id) => waiting(id, { job: 's', limit: 1 })),
     waiting('d', { job: 'other' }),
   );
   const first = queue.take([agent('w1', 9)], idle).map(({ run }) => run);
   t.deepEqual(first, ['a', 'd']);
   t.deepEqual(
-    queue.take([agent('w1', 9)], () => true),
+    queue.take([agent('w1', 9)], () => 1),
     [],
   );
   t.deepEqual(
     queue.take([agent('w1', 9)], idle).map(({ run }) => run),
     ['b'],
   );
+});
+
+test('of a job with a limit so many runs are given out at once, in order', (t) => {
+  const queue = queueOf(
+    ...['a', 'b', 'c', 'd', 'e'].map((id) => waiting(id, { job: 's', limit: 3 })),
+    waiting('f', { job: 'other' }),
+  );
+  const take = (underWay: number) =>
+    queue.take([agent('w1', 9)], (job) => (job === 's' ? underWay : 0)).map(({ run }) => run);
+  t.deepEqual(take(1), ['a', 'b', 'f']);
+  t.deepEqual(take(3), []);
+  t.deepEqual(take(2), ['c']);
+  t.deepEqual(take(0), ['d', 'e']);
 });
 
 test('a run that was removed is not given out', (t) => {
@@ -82,22 +95,22 @@ test('with 10,000 runs of a busy serial job few are looked at, and other jobs ar
     const run = waiting(`s${i}`, { job: 's' });
     queue.add({
       ...run,
-      get serial() {
+      get limit() {
         looks += 1;
-        return true;
+        return 1;
       },
     } as Waiting);
   }
   queue.add(waiting('d', { job: 'other' }));
   looks = 0;
-  const isBusy = (job: string) => job === 's';
+  const isBusy = (job: string) => (job === 's' ? 1 : 0);
   t.deepEqual(queue.take([agent('w1', 9)], isBusy), [{ run: 'd', agent: 'w1' }]);
   t.deepEqual(queue.take([agent('w1', 9)], idle), [{ run: 's0', agent: 'w1' }]);
   t.true(looks < 10, `looked ${looks} times`);
 });
 
 test('runs of serial jobs keep their order among those of other jobs, whatever was removed', (t) => {
-  const serial = (id: string, job: string) => waiting(id, { job, serial: true });
+  const serial = (id: string, job: string) => waiting(id, { job, limit: 1 });
   const queue = queueOf(serial('a1', 'a'), serial('b1', 'b'), serial('a2', 'a'), serial('a3', 'a'));
   queue.add(waiting('c'));
   queue.add(serial('b2', 'b'));

@@ -31,12 +31,12 @@ function setUp(overlap: 'queue' | 'skip', catchUp: 'latest' | 'all', now: number
   const state = new WorkState(context);
   const schedule = { cron: '* * * * *', timezone: 'UTC' };
   const job = {
-    definition: { name: 'job', schedule, paused: false, catchUp, overlap },
+    definition: { name: 'job', schedule, paused: false, catchUp, catchUpWindowMs: null, overlap, concurrency: null, parameters: null },
     decidedUntil: start,
   } as unknown as JobRecord;
   state.jobs.set('job', job);
   const runs = new RunService(context, state, {} as never);
-  return { scheduler: new Scheduler(context, state, runs), commits };
+  return { scheduler: new Scheduler(context, state, runs), commits, state };
 }
 
 test('a backlog is decided over several ticks, each with its runs in one commit', (t) => {
@@ -66,6 +66,14 @@ test('of several instants caught up at once the later ones overlap with the firs
     commits.flatMap(({ newRuns }) => newRuns ?? []).map(({ state }) => state),
     ['queued', 'skipped', 'skipped'],
   );
+});
+
+test('before a schedule changes all that it has brought is decided, however much that is', (t) => {
+  const { scheduler, commits, state } = setUp('queue', 'all', start + 500 * minute + 30_000);
+  scheduler.settle('job');
+  scheduler.stop();
+  t.is(commits.flatMap(({ newRuns }) => newRuns ?? []).length, 500);
+  t.is(state.jobs.get('job')?.decidedUntil, start + 500 * minute);
 });
 
 test('once it is started it ticks by itself, with each second', async (t) => {

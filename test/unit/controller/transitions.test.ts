@@ -9,7 +9,7 @@ import {
 } from '@understudy/controller/dispatch/transitions';
 import { runStates } from '@understudy/shared/protocol/api';
 import test from 'ava';
-import { makeRun, moment, running } from './make-run.ts';
+import { makeRun, moment, noRetries, running } from './make-run.ts';
 
 const exited = (exitCode: number) => ({
   at: 900,
@@ -18,7 +18,7 @@ const exited = (exitCode: number) => ({
   signal: null,
   reason: null,
 });
-const often = { limit: 5, delayMs: 100, backoff: 2 };
+const often = { ...noRetries, limit: 5 };
 
 test('a state in which a run is over is followed by nothing', (t) => {
   const over = ['succeeded', 'failed', 'timed-out', 'cancelled', 'lost', 'skipped'] as const;
@@ -48,7 +48,7 @@ test('an at-most-once run that started is not started again because it failed', 
 });
 
 test('an at-least-once run that fails is tried again, each pause longer, until its limit', (t) => {
-  const retries = { limit: 2, delayMs: 100, backoff: 2 };
+  const retries = { ...noRetries, limit: 2 };
   const first = endAttempt(
     running(makeRun({ delivery: 'at-least-once', retries })),
     exited(1),
@@ -58,6 +58,34 @@ test('an at-least-once run that fails is tried again, each pause longer, until i
   t.deepEqual([first.state, second.state], ['queued', 'queued']);
   t.true((second.notBefore ?? 0) > (first.notBefore ?? 0));
   t.is(endAttempt(running(second), exited(1), moment).state, 'failed');
+});
+
+test('with exit codes to try again after, nothing else is tried again', (t) => {
+  const retries = { ...often, exitCodes: [75, 111] };
+  const run = () => running(makeRun({ delivery: 'at-least-once', retries }));
+  t.is(endAttempt(run(), exited(75), moment).state, 'queued');
+  t.is(endAttempt(run(), exited(1), moment).state, 'failed');
+  const killed = { ...exited(0), outcome: 'signalled' as const, exitCode: null, signal: 'SIGSEGV' };
+  t.is(endAttempt(run(), killed, moment).state, 'failed');
+  t.is(endAttempt(run(), { ...killed, outcome: 'timed-out' }, moment).state, 'timed-out');
+});
+
+test('no pause before another attempt is longer than the longest', (t) => {
+  const retries = { ...often, maxDelayMs: 250 };
+  const pauses: number[] = [];
+  let run = makeRun({ delivery: 'at-least-once', retries });
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    run = endAttempt(running(run), exited(1), moment);
+    pauses.push((run.notBefore ?? 0) - moment.now);
+  }
+  t.deepEqual(pauses, [200, 250, 250, 250]);
+});
+
+test('a job that gives up with its agent is lost with it, in either delivery class', (t) => {
+  for (const delivery of ['at-most-once', 'at-least-once'] as const) {
+    const run = loseAttempt(running(makeRun({ delivery, onAgentLost: 'fail' })), 'gone', moment);
+    t.is(run.state, 'lost');
+  }
 });
 
 test('a run whose order was refused is queued again in either delivery class', (t) => {
