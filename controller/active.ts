@@ -89,6 +89,8 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   const scheduler = new Scheduler(context, state, runs);
   agents.onHigherTerm = options.onHigherTerm;
   runs.onCancel = (run) => agents.orderCancel(run);
+  state.onCancel = (run) => agents.orderCancel(run);
+  state.onEnded = (run) => runs.followersOf(run);
   jobs.onChange = (name) => scheduler.settle(name);
   state.onQueued = () => dispatcher.kick();
 

@@ -1,5 +1,6 @@
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type { OrderWire } from '@understudy/shared/protocol/agent';
+import { causeOf } from '../dispatch/after.ts';
 import { type AttemptRecord, openAttempt, type RunRecord } from '../dispatch/run.ts';
 import { dispatchRun, refuseAttempt } from '../dispatch/transitions.ts';
 import type { OrderStream } from './agent-entry.ts';
@@ -121,9 +122,15 @@ function startOrder(run: RunRecord, attempt: AttemptRecord, term: string): Order
     attempt: attempt.number,
     job: run.job,
     command: [...command],
-    env: { ...env, ...run.parameters },
+    env: { ...env, ...causeEnv(run), ...run.parameters },
     scheduledFor: instant === null ? null : new Date(instant).toISOString(),
     timeoutMs,
     delivery,
   };
+}
+
+/** A command that runs after another one can ask for it. */
+function causeEnv({ idempotencyKey }: RunRecord): Record<string, string> {
+  const cause = causeOf(idempotencyKey);
+  return cause === null ? {} : { UNDERSTUDY_CAUSED_BY: cause };
 }

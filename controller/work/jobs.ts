@@ -2,7 +2,7 @@ import type { Job, NextInstants } from '@understudy/shared/protocol/api';
 import { checkSchedule, nextInstants } from '../scheduler/instants.ts';
 import type { JobRecord } from '../store/records.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
-import { checkNotPast, checkParameters } from './job-checks.ts';
+import { checkLoops, checkNotPast, checkParameters } from './job-checks.ts';
 import { Refusal } from './refusal.ts';
 import type { WorkState } from './state.ts';
 
@@ -48,6 +48,7 @@ export class JobService {
     requireStore(this.#context);
     checkSchedule(definition);
     checkParameters(definition);
+    checkLoops(definition, this.#state.followers);
     this.onChange(definition.name);
     const { now } = momentOf(this.#context);
     const old = this.#state.jobs.get(definition.name);

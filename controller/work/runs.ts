@@ -1,5 +1,6 @@
 import type { Job } from '@understudy/shared/protocol/api';
 import { resolveParameters } from '@understudy/shared/protocol/parameters';
+import { keyOfFollower } from '../dispatch/after.ts';
 import type { RunRecord } from '../dispatch/run.ts';
 import { isOver } from '../dispatch/run.ts';
 import { cancelRun } from '../dispatch/transitions.ts';
@@ -16,6 +17,8 @@ export interface RunRequest {
   readonly scheduledFor: number | null;
   readonly parameters: Readonly<Record<string, string>>;
   readonly idempotencyKey: string | null;
+  /** What its command is told; without it the instant that it is scheduled for. */
+  readonly instant?: number | null;
 }
 
 export interface Submitted {
@@ -87,11 +90,25 @@ export class RunService {
     return { newRuns: [run], runs: replaced };
   }
 
+  /** The runs that follow the end of one, each with what it does to others of its job. */
+  followersOf(cause: RunRecord): Changes[] {
+    return this.#state.followers.of(cause.job, cause.state).flatMap((name) => {
+      const job = this.#state.jobs.get(name);
+      if (job === undefined) return [];
+      const { instant } = cause.spec;
+      const idempotencyKey = keyOfFollower(cause.id);
+      const request = { scheduledFor: null, parameters: {}, idempotencyKey, instant };
+      if (!job.definition.paused) return [this.plan(job, request)];
+      return [{ newRuns: [this.skipped(this.fresh(job, request), 'the job is paused')] }];
+    });
+  }
+
   /** A run that is not yet anywhere but here. */
   fresh({ definition }: JobRecord, request: RunRequest): RunRecord {
     const moment = momentOf(this.#context);
+    const { scheduledFor, idempotencyKey, instant = scheduledFor } = request;
     return {
-      ...request,
+      ...{ scheduledFor, idempotencyKey },
       parameters: parametersOf(definition, request),
       id: this.#context.newId(),
       job: definition.name,
@@ -107,7 +124,7 @@ export class RunService {
         timeoutMs: definition.timeoutMs,
         priority: definition.priority,
         limit: limitOf(definition),
-        instant: request.scheduledFor,
+        instant,
       },
       ...untouched,
       retryOf: null,

@@ -1,3 +1,4 @@
+import { FollowerIndex } from '../dispatch/after.ts';
 import { RunQueue, waitingOf } from '../dispatch/queue.ts';
 import { isOver, openAttempt, type RunRecord } from '../dispatch/run.ts';
 import { waitMs } from '../dispatch/transitions.ts';
@@ -37,6 +38,11 @@ export class WorkState {
   /** As decided. */
   readonly jobs = new Map<string, JobRecord>();
   readonly #committedJobs = new Map<string, JobRecord>();
+  readonly followers = new FollowerIndex();
+  /** What the end of a run brings about. */
+  onEnded: (run: RunRecord) => readonly Changes[] = () => [];
+  /** Called when a run that an agent has is to be cancelled, because of what the end of another brought about. */
+  onCancel: (run: RunRecord) => void = () => undefined;
   /** Called when something may have become possible to dispatch. */
   onQueued: () => void = () => undefined;
 
@@ -49,6 +55,7 @@ export class WorkState {
     for (const job of work.jobs) {
       this.jobs.set(job.definition.name, job);
       this.#committedJobs.set(job.definition.name, job);
+      this.followers.set(job.definition.name, job.definition.after);
     }
     for (const run of work.runs) {
       this.#runs.set(run.id, { working: run, committed: run, orderSent: 0 });
@@ -142,21 +149,24 @@ export class WorkState {
     );
   }
 
-  /** Puts changes into effect in memory and hands them to the database; resolves once committed. */
+  /**
+   * Puts changes into effect in memory and hands them to the database; resolves once committed. What the end
+   * of a run brings about is decided here, and committed with it: both are there, or neither.
+   */
   apply(changes: Changes): Promise<Written> {
+    const all = [changes];
     const events = [...(changes.events ?? [])];
-    for (const run of changes.newRuns ?? []) {
-      if (isOver(run.state)) events.push(endEvent(run, momentOf(this.#context).now));
-      this.#runs.set(run.id, { working: run, committed: null, orderSent: 0 });
-      this.#index(run);
+    const ended = this.#takeIn(changes, events);
+    for (const run of ended) {
+      for (const more of this.onEnded(run)) {
+        all.push(more);
+        ended.push(...this.#takeIn(more, events));
+      }
     }
-    for (const run of changes.runs ?? []) {
-      if (isOver(run.state)) events.push(endEvent(run, momentOf(this.#context).now));
-      this.#change(run);
-    }
-    for (const job of changes.jobs ?? []) this.jobs.set(job.definition.name, job);
-    for (const name of changes.deletedJobs ?? []) this.jobs.delete(name);
-    return this.#context.committer.commit({ ...changes, events });
+    if (all.length === 1) return this.#context.committer.commit({ ...changes, events });
+    const newRuns = all.flatMap((each) => each.newRuns ?? []);
+    const runs = all.flatMap((each) => each.runs ?? []);
+    return this.#commitWithFollowers({ ...changes, newRuns, runs, events }, all.slice(1));
   }
 
   /** Takes note of what was committed. */
@@ -184,6 +194,38 @@ export class WorkState {
   onEvents(listener: (events: readonly EventRecord[]) => void): () => void {
     this.#eventListeners.add(listener);
     return () => this.#eventListeners.delete(listener);
+  }
+
+  async #commitWithFollowers(changes: Changes, more: readonly Changes[]): Promise<Written> {
+    const written = await this.#context.committer.commit(changes);
+    for (const { runs = [] } of more) for (const run of runs) if (!isOver(run.state)) this.onCancel(run);
+    return written;
+  }
+
+  /** Gives the runs that are over by these changes. */
+  #takeIn(changes: Changes, events: NewEvent[]): RunRecord[] {
+    const ended: RunRecord[] = [];
+    for (const run of changes.newRuns ?? []) {
+      if (isOver(run.state)) events.push(endEvent(run, momentOf(this.#context).now));
+      this.#runs.set(run.id, { working: run, committed: null, orderSent: 0 });
+      this.#index(run);
+    }
+    for (const run of changes.runs ?? []) {
+      if (isOver(run.state)) {
+        events.push(endEvent(run, momentOf(this.#context).now));
+        ended.push(run);
+      }
+      this.#change(run);
+    }
+    for (const job of changes.jobs ?? []) {
+      this.jobs.set(job.definition.name, job);
+      this.followers.set(job.definition.name, job.definition.after);
+    }
+    for (const name of changes.deletedJobs ?? []) {
+      this.jobs.delete(name);
+      this.followers.set(name, []);
+    }
+    return ended;
   }
 
   #change(run: RunRecord): void {

@@ -2,6 +2,7 @@ import { formatDurationMs } from '@understudy/shared/kernel/duration';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type { AgentView, Attempt, EventView, JobView, Run } from '@understudy/shared/protocol/api';
 import type { Schedule, ScheduleView } from '@understudy/shared/protocol/schedule';
+import { causeOf } from '../dispatch/after.ts';
 import { type AttemptRecord, logBytesOf, type RunRecord } from '../dispatch/run.ts';
 import type { AgentRecord, EventRecord, JobRecord } from '../store/records.ts';
 
@@ -32,6 +33,7 @@ export function runView(run: RunRecord): Run {
     agent: run.agent,
     term: formatTerm(run.term),
     retryOf: run.retryOf,
+    causedBy: causeOf(run.idempotencyKey),
     parameters: run.parameters,
     attempts: run.attempts.map(attemptView),
     logBytes: logBytesOf(run),

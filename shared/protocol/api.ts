@@ -49,6 +49,13 @@ const retriesSchema = z
   }));
 const noRetries = { limit: 0, backoff: 1, exitCodes: null, delayMs: 1_000, maxDelayMs: DAY_MS };
 
+/** A run of the job is made when a run of another job ends so. */
+const afterSchema = z.strictObject({
+  job: nameSchema,
+  on: z.enum(['succeeded', 'failed', 'ended']).default('succeeded'),
+});
+export type After = z.infer<typeof afterSchema>;
+
 /**
  * A job as users write it. Parsed, its durations are milliseconds. `timeoutMs` is another way to write
  * `timeout`, and so on.
@@ -64,6 +71,7 @@ export const jobSchema = z
     env: parametersSchema.default({}),
     parameters: parameterDefinitionsSchema.nullable().default(null),
     schedule: scheduleSchema.nullable().default(null),
+    after: z.array(afterSchema).max(100).default([]),
     selector: labelsSchema.default({}),
     delivery: z.enum(['at-most-once', 'at-least-once']).default('at-most-once'),
     retries: retriesSchema.default(noRetries),
@@ -142,6 +150,8 @@ export interface Run {
   readonly term: string;
   /** The run that this one repeats, when somebody asked for that. */
   readonly retryOf: string | null;
+  /** The run whose end this one follows. */
+  readonly causedBy: string | null;
   readonly parameters: Readonly<Record<string, string>>;
   readonly attempts: readonly Attempt[];
   readonly logBytes: number;
