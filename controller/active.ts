@@ -14,10 +14,13 @@ import type { Reader } from './store/reader.ts';
 import { SwitchOver } from './switch-over.ts';
 import type { TenureGuard } from './tenure/guard.ts';
 import { AgentService } from './work/agents.ts';
+import { BackfillService } from './work/backfill.ts';
 import type { TenureContext } from './work/context.ts';
 import { Dispatcher } from './work/dispatcher.ts';
 import { makeIds } from './work/ids.ts';
 import { JobService } from './work/jobs.ts';
+import { LateWatch } from './work/late-watch.ts';
+import { RunPlanner } from './work/planner.ts';
 import { ReportService } from './work/reports.ts';
 import { RunService } from './work/runs.ts';
 import { WorkState } from './work/state.ts';
@@ -82,15 +85,21 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   };
   const state = new WorkState(context);
   const agents = new AgentService(context, state, config.agents);
-  const runs = new RunService(context, state, reader);
+  const planner = new RunPlanner(context, state);
+  const runs = new RunService(context, state, reader, planner);
   const jobs = new JobService(context, state);
   const reports = new ReportService(context, state, agents, reader);
   const dispatcher = new Dispatcher(context, state, agents);
-  const scheduler = new Scheduler(context, state, runs);
+  const scheduler = new Scheduler(context, { state, planner, runs });
+  const backfill = new BackfillService({ context, state, planner, reader });
+  const lateWatch = new LateWatch(context, state);
   agents.onHigherTerm = options.onHigherTerm;
   runs.onCancel = (run) => agents.orderCancel(run);
   state.onCancel = (run) => agents.orderCancel(run);
-  state.onEnded = (run) => runs.followersOf(run);
+  state.onEnded = (run) => planner.followersOf(run);
+  state.onNew = (run) => lateWatch.note(run);
+  planner.targetsOf = (definition) => agents.targetsOf(definition);
+  backfill.onBegin = (name) => scheduler.settle(name);
   jobs.onChange = (name) => scheduler.settle(name);
   state.onQueued = () => dispatcher.kick();
 
@@ -107,6 +116,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     state,
     agents,
     runs,
+    backfill,
     jobs,
     reports,
     reader,
@@ -122,6 +132,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   failpoints.pass('after-open');
   agents.load(work.agents);
   scheduler.start();
+  lateWatch.start();
   const message = `${node} is active under term ${term}, with ${work.runs.length} open runs`;
   const event = { at: since, kind: 'tenure-begun', subject: node, message, facts: {} } as const;
   void state.apply({ events: [event] });
@@ -146,6 +157,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     drain: async (graceMs) => {
       switchOver.end();
       scheduler.stop();
+      lateWatch.stop();
       dispatcher.stop();
       const closed = server.close(graceMs);
       agents.leave(null);

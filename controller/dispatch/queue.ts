@@ -1,18 +1,21 @@
 /**
  * The queue of runs that wait for an agent, and which of them goes where. It guarantees: higher priority
  * first, then first come first served among runs with the same selector; no agent gets more than its slots;
- * of a job with a limit no more runs are given out than may be under way at once.
+ * of a line with a limit no more runs are given out than may be under way at once.
  */
 import { Heap } from './heap.ts';
-import type { RunRecord } from './run.ts';
+import { lineOf, type RunRecord } from './run.ts';
 
 /** What the queue must know of a run. */
 export interface Waiting {
   readonly id: string;
-  readonly job: string;
+  /** What it may overlap with. */
+  readonly line: string;
   readonly priority: number;
   readonly selector: Readonly<Record<string, string>>;
-  /** So many runs of the job may be under way at once; null: any number. */
+  /** The one agent to which it may go; null: any. */
+  readonly target: string | null;
+  /** So many runs of the line may be under way at once; null: any number. */
   readonly limit: number | null;
 }
 
@@ -37,15 +40,16 @@ interface Entry {
 interface Bucket {
   readonly priority: number;
   readonly selector: Readonly<Record<string, string>>;
-  /** What may be next: all runs of jobs without a limit, and the first of each job with one. */
+  readonly target: string | null;
+  /** What may be next: all runs of lines without a limit, and the first of each line with one. */
   readonly heads: Heap<Entry>;
-  /** By job with a limit and a run among the heads: the others, which need no look until it is gone. */
+  /** By line with a limit and a run among the heads: the others, which need no look until it is gone. */
   readonly behind: Map<string, Heap<Entry>>;
 }
 
 export function waitingOf(run: RunRecord): Waiting {
   const { priority, selector, limit } = run.spec;
-  return { id: run.id, job: run.job, priority, selector, limit };
+  return { id: run.id, line: lineOf(run), priority, selector, target: run.target, limit };
 }
 
 /** Whether an agent has every label that is asked for. */
@@ -74,12 +78,12 @@ export class RunQueue {
     this.#waiting.set(run.id, entry);
     const { heads, behind } = this.#bucketFor(run);
     const isLimited = run.limit !== null;
-    const others = isLimited ? behind.get(run.job) : undefined;
+    const others = isLimited ? behind.get(run.line) : undefined;
     if (others !== undefined) {
       others.push(entry);
       return;
     }
-    if (isLimited) behind.set(run.job, new Heap());
+    if (isLimited) behind.set(run.line, new Heap());
     heads.push(entry);
   }
 
@@ -88,30 +92,31 @@ export class RunQueue {
   }
 
   /**
-   * Takes out what can go now. `underWay` says how many runs of a job are. Costs are those of what is given
-   * out, plus one look at each kind of selector and at each job that has reached its limit.
+   * Takes out what can go now. `underWay` says how many runs of a line are. Costs are those of what is given
+   * out, plus one look at each kind of selector and at each line that has reached its limit.
    */
-  take(agents: readonly Candidate[], underWay: (job: string) => number): Assignment[] {
+  take(agents: readonly Candidate[], underWay: (line: string) => number): Assignment[] {
     const free = new Map(agents.map(({ id, free }) => [id, free]));
-    /** Of jobs with a limit. */
+    const byId = new Map(agents.map((agent) => [agent.id, agent]));
+    /** Of lines with a limit. */
     const given = new Map<string, number>();
     const assignments: Assignment[] = [];
     for (const bucket of this.#sorted) {
-      const able = agents.filter(({ labels }) => matches(bucket.selector, labels));
+      const able = ableFor(bucket, agents, byId);
       const held: Entry[] = [];
       for (;;) {
         const agent = freest(able, free);
         if (agent === null) break;
         const entry = this.#next(bucket);
         if (entry === null) break;
-        const { id, job, limit } = entry.run;
+        const { id, line, limit } = entry.run;
         if (limit !== null) {
-          const more = given.get(job) ?? 0;
-          if (underWay(job) + more >= limit) {
+          const more = given.get(line) ?? 0;
+          if (underWay(line) + more >= limit) {
             held.push(entry);
             continue;
           }
-          given.set(job, more + 1);
+          given.set(line, more + 1);
         }
         this.#waiting.delete(id);
         this.#advance(bucket, entry.run);
@@ -123,12 +128,15 @@ export class RunQueue {
     return assignments;
   }
 
-  #bucketFor({ priority, selector }: Waiting): Bucket {
+  #bucketFor({ priority, selector, target }: Waiting): Bucket {
     const labels = Object.entries(selector).toSorted(([a], [b]) => (a < b ? -1 : 1));
-    const key = JSON.stringify([priority, labels]);
+    const key = JSON.stringify([priority, target, labels]);
     const known = this.#buckets.get(key);
     if (known !== undefined) return known;
-    const bucket: Bucket = { priority, selector, heads: new Heap(), behind: new Map() };
+    const bucket: Bucket = {
+      ...{ priority, selector, target },
+      ...{ heads: new Heap<Entry>(), behind: new Map<string, Heap<Entry>>() },
+    };
     this.#buckets.set(key, bucket);
     this.#sorted = [...this.#buckets.values()].toSorted((a, b) => b.priority - a.priority);
     return bucket;
@@ -142,14 +150,14 @@ export class RunQueue {
     }
   }
 
-  /** After the first of a job with a limit is gone, the one behind it may be next. */
-  #advance({ heads, behind }: Bucket, { job, limit }: Waiting): void {
-    const others = limit === null ? undefined : behind.get(job);
+  /** After the first of a line with a limit is gone, the one behind it may be next. */
+  #advance({ heads, behind }: Bucket, { line, limit }: Waiting): void {
+    const others = limit === null ? undefined : behind.get(line);
     if (others === undefined) return;
     for (;;) {
       const entry = others.pop();
       if (entry === null) {
-        behind.delete(job);
+        behind.delete(line);
         return;
       }
       if (!this.#isWaiting(entry)) continue;
@@ -161,6 +169,16 @@ export class RunQueue {
   #isWaiting(entry: Entry): boolean {
     return this.#waiting.get(entry.run.id) === entry;
   }
+}
+
+function ableFor(
+  { selector, target }: Bucket,
+  agents: readonly Candidate[],
+  byId: ReadonlyMap<string, Candidate>,
+): readonly Candidate[] {
+  if (target === null) return agents.filter(({ labels }) => matches(selector, labels));
+  const agent = byId.get(target);
+  return agent === undefined || !matches(selector, agent.labels) ? [] : [agent];
 }
 
 function freest(able: readonly Candidate[], free: ReadonlyMap<string, number>): string | null {

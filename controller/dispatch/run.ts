@@ -26,6 +26,8 @@ export interface RunSpec {
   readonly delivery: Job['delivery'];
   readonly retries: Job['retries'];
   readonly onAgentLost: Job['onAgentLost'];
+  /** So long after it was due it is late, unless it has started. */
+  readonly lateMs: number | null;
   readonly timeoutMs: number | null;
   readonly priority: number;
   /** So many runs of the job may be under way at once; null: any number. */
@@ -50,6 +52,14 @@ export interface RunRecord {
   readonly spec: RunSpec;
   readonly idempotencyKey: string | null;
   readonly retryOf: string | null;
+  /** The one agent on which it may run; null: any that the selector takes. */
+  readonly target: string | null;
+  /** The runs that were made together, one for each agent. */
+  readonly batch: string | null;
+  /** Who wanted it: the schedule, another run, or the caller of that name. */
+  readonly orderedBy: string | null;
+  /** When it was noticed that it had not started in time. */
+  readonly lateAt: number | null;
   readonly notBefore: number | null;
   readonly cancelReason: string | null;
   /** The term under which it last changed. */
@@ -84,6 +94,11 @@ export function mayFollow(last: RunState, next: RunState): boolean {
 export function openAttempt(run: RunRecord): AttemptRecord | null {
   const last = run.attempts.at(-1);
   return last === undefined || isOver(last.state) ? null : last;
+}
+
+/** Runs of one line overlap with each other: those of a job, or of a job on one agent. */
+export function lineOf({ job, target }: Pick<RunRecord, 'job' | 'target'>): string {
+  return target === null ? job : `${job} ${target}`;
 }
 
 /** Length of a run's log: the output of all its attempts, one after the other. */

@@ -104,6 +104,13 @@ export function refuseAttempt(run: RunRecord, reason: string, moment: Moment): R
   return again(run, end, moment, REFUSED_DELAY_MS);
 }
 
+/** A queued run can go nowhere any more: it was not carried out, or nobody knows how the last attempt went. */
+export function abandonRun(run: RunRecord, reason: string, { now, term }: Moment): RunRecord {
+  invariant(run.state === 'queued', 'only a queued run is abandoned');
+  const state = run.attempts.length === 0 ? 'skipped' : 'lost';
+  return moved(run, { state, reason, notBefore: null, finishedAt: now, term });
+}
+
 /**
  * How long a queued run still waits. `notBefore` may come from the clock of another host: whatever that
  * showed, nobody waits longer than the pause that was meant.

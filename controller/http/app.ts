@@ -6,6 +6,7 @@ import { UNREADY_HEADER } from '@understudy/shared/protocol/tenure';
 import Koa from 'koa';
 import type { Reader } from '../store/reader.ts';
 import type { AgentService } from '../work/agents.ts';
+import type { BackfillService } from '../work/backfill.ts';
 import type { TenureContext } from '../work/context.ts';
 import type { JobService } from '../work/jobs.ts';
 import { Refusal } from '../work/refusal.ts';
@@ -26,6 +27,7 @@ export interface AppParts {
   readonly state: WorkState;
   readonly agents: AgentService;
   readonly runs: RunService;
+  readonly backfill: BackfillService;
   readonly jobs: JobService;
   readonly reports: ReportService;
   readonly reader: Reader;

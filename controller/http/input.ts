@@ -38,6 +38,11 @@ export function idempotencyKeyOf(context: Koa.Context): string | null {
   throw new Refusal('invalid', 'Idempotency-Key: expected 1 to 255 visible ASCII characters');
 }
 
+/** Who asks, for the record. */
+export function callerOf(_context: Koa.Context): string {
+  return 'pair token';
+}
+
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   let value = input;
   for (const key of path) {

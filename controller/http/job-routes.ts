@@ -1,10 +1,11 @@
 import Router from '@koa/router';
-import { jobSchema } from '@understudy/shared/protocol/api';
+import { type BackfillAnswer, jobSchema } from '@understudy/shared/protocol/api';
+import { instantSchema } from '@understudy/shared/protocol/forms';
 import { givenParametersSchema } from '@understudy/shared/protocol/parameters';
 import { z } from 'zod';
-import { jobView, runView } from '../work/views.ts';
+import { batchView, jobView, runView } from '../work/views.ts';
 import type { AppParts } from './app.ts';
-import { bodyOf, check, idempotencyKeyOf } from './input.ts';
+import { bodyOf, callerOf, check, idempotencyKeyOf } from './input.ts';
 
 const listSchema = z.object({
   after: z.string().default(''),
@@ -13,10 +14,12 @@ const listSchema = z.object({
 
 const nextSchema = z.object({ count: z.coerce.number().int().min(1).max(100).default(10) });
 
+const backfillSchema = z.strictObject({ from: instantSchema, to: instantSchema });
+
 const runRequestSchema = z.strictObject({ parameters: givenParametersSchema.default({}) });
 
 /** Jobs, and the runs that are asked for. */
-export function jobRoutes({ jobs, runs, state }: AppParts): Router {
+export function jobRoutes({ jobs, runs, backfill, state }: AppParts): Router {
   const router = new Router({ prefix: '/api/v1/jobs' });
   router.get('/', (context) => {
     const { after, limit } = check(listSchema, context.query);
@@ -58,10 +61,18 @@ export function jobRoutes({ jobs, runs, state }: AppParts): Router {
     const job = jobs.get(nameOf(context));
     const { parameters } = check(runRequestSchema, bodyOf(context) ?? {});
     const idempotencyKey = idempotencyKeyOf(context);
-    const request = { scheduledFor: null, parameters, idempotencyKey };
-    const { run, isNew } = await runs.submit(job, request);
-    context.status = isNew ? 201 : 200;
-    context.body = runView(run);
+    const request = { scheduledFor: null, parameters, idempotencyKey, orderedBy: callerOf(context) };
+    const submitted = await runs.submit(job, request);
+    context.status = submitted.isNew ? 201 : 200;
+    if (job.definition.agents === 'one') context.body = runView(submitted.run);
+    else context.body = batchView(submitted.runs);
+  });
+  router.post('/:name/backfill', async (context) => {
+    const job = jobs.get(nameOf(context));
+    const { from, to } = check(backfillSchema, bodyOf(context) ?? {});
+    const range = { from: Date.parse(from), to: Date.parse(to), orderedBy: callerOf(context) };
+    const { created, existing } = await backfill.backfill(job, range);
+    context.body = { created: created.map(({ id }) => id), existing } satisfies BackfillAnswer;
   });
   return router;
 }

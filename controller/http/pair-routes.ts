@@ -1,6 +1,7 @@
 import Router from '@koa/router';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type { AgentView, PairView } from '@understudy/shared/protocol/api';
+import { DAY_MS, durationSchema } from '@understudy/shared/protocol/forms';
 import { eventPlace } from '@understudy/shared/protocol/events';
 import { z } from 'zod';
 import { sendEvents } from '../stream/events.ts';
@@ -8,7 +9,7 @@ import { openEventStream } from '../stream/sse.ts';
 import { Refusal } from '../work/refusal.ts';
 import { agentView, eventView } from '../work/views.ts';
 import type { AppParts } from './app.ts';
-import { check } from './input.ts';
+import { bodyOf, check } from './input.ts';
 import { makeMetrics } from './metrics.ts';
 import { summaryPage } from './summary-page.ts';
 
@@ -18,6 +19,11 @@ const eventsSchema = z.object({
     .regex(/^\d{1,18}$/, 'expected the seq of an event')
     .optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
+
+/** So long what runs on the agent may go on; null: as long as it likes. */
+const drainSchema = z.strictObject({
+  deadline: durationSchema(0, 366 * DAY_MS).nullable().default(null),
 });
 
 /** Events of the pair have a cursor of their own: two heartbeats tell them, each in its time. */
@@ -54,10 +60,19 @@ export function pairRoutes(parts: AppParts): Router {
     context.body = { items: agentsOf(parts), next: null };
   });
   router.post('/api/v1/agents/:id/drain', async (context) => {
-    context.body = await setDraining(parts, context.params['id'] ?? '', true);
+    const id = context.params['id'] ?? '';
+    const { deadline } = check(drainSchema, bodyOf(context) ?? {});
+    await parts.agents.drain(id, deadline);
+    context.body = agentOf(parts, id);
   });
   router.post('/api/v1/agents/:id/resume', async (context) => {
-    context.body = await setDraining(parts, context.params['id'] ?? '', false);
+    const id = context.params['id'] ?? '';
+    await parts.agents.resume(id);
+    context.body = agentOf(parts, id);
+  });
+  router.delete('/api/v1/agents/:id', async (context) => {
+    await parts.agents.remove(context.params['id'] ?? '');
+    context.status = 204;
   });
   router.get('/api/v1/events', async (context) => {
     if (check(aboutSchema, context.query).about === 'pair') {
@@ -98,8 +113,7 @@ function agentsOf({ agents, state }: AppParts): AgentView[] {
     );
 }
 
-async function setDraining(parts: AppParts, id: string, draining: boolean): Promise<AgentView> {
-  await parts.agents.setDraining(id, draining);
+function agentOf(parts: AppParts, id: string): AgentView {
   const view = agentsOf(parts).find((agent) => agent.id === id);
   if (view === undefined) throw new Refusal('unknown-agent-id', `there is no agent ${id}`);
   return view;

@@ -1,13 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import Router from '@koa/router';
-import { nameSchema, runStates } from '@understudy/shared/protocol/api';
+import { nameSchema, type Page, type RunStep, runStates } from '@understudy/shared/protocol/api';
 import { z } from 'zod';
 import { readLog } from '../stream/log.ts';
 import { Refusal } from '../work/refusal.ts';
+import { historyOf } from '../work/run-history.ts';
 import { runView } from '../work/views.ts';
 import type { AppParts } from './app.ts';
-import { check, idempotencyKeyOf } from './input.ts';
+import { callerOf, check, idempotencyKeyOf } from './input.ts';
 
 const listSchema = z.object({
   job: nameSchema.optional(),
@@ -16,6 +17,8 @@ const listSchema = z.object({
   after: z.uuid().optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
+
+const MOST_EVENTS = 1_000;
 
 const logSchema = z.object({
   offset: z.coerce.number().int().min(0).default(0),
@@ -56,11 +59,18 @@ export function runRoutes(parts: AppParts): Router {
     context.set('Cache-Control', 'no-store');
     context.body = stream;
   });
+  router.get('/:id/history', async (context) => {
+    const run = await runs.get(idOf(context));
+    const items = historyOf(run, await reader.eventsOf(run.id, MOST_EVENTS));
+    context.body = { items, next: null } satisfies Page<RunStep>;
+  });
   router.post('/:id/cancel', async (context) => {
-    context.body = runView(await runs.cancel(idOf(context), 'cancelled by request'));
+    context.body = runView(await runs.cancel(idOf(context), callerOf(context)));
   });
   router.post('/:id/retry', async (context) => {
-    const { run, isNew } = await runs.retry(idOf(context), idempotencyKeyOf(context));
+    const { run, isNew } = await runs.retry(idOf(context), {
+      ...{ idempotencyKey: idempotencyKeyOf(context), orderedBy: callerOf(context) },
+    });
     context.status = isNew ? 201 : 200;
     context.body = runView(run);
   });

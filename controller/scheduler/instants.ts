@@ -4,10 +4,12 @@ import { messageOf } from '@understudy/shared/runtime/errors';
 import { type CronExpression, CronExpressionParser } from 'cron-parser';
 import type { Instants } from '../schedule/backlog.ts';
 import { intervalInstants, onceInstants } from '../schedule/interval.ts';
+import { wallInstants } from '../schedule/wall-time.ts';
 import { Refusal } from '../work/refusal.ts';
 
-/** When clocks change, what the library gives depends on where it begins: it begins well before that hour. */
-const RUN_UP_MS = 2 * 3_600_000;
+const HOURS = 24;
+/** As `en-US` writes an instant: 3/29/2026, 03:30:00. */
+const PARTS = /^(\d+)\/(\d+)\/(\d+), (\d+):(\d+):(\d+)$/;
 
 /** The instants of a schedule. Throws when cron or time zone can't be understood. */
 export function instantsOf(schedule: Schedule): Instants {
@@ -51,23 +53,50 @@ export function checkSchedule({ schedule }: Job): void {
 }
 
 /**
- * On days on which the clocks change: with `*` as its hours a schedule follows the time that passes, and so
- * it comes in each of the hours that there are. Any other follows the local time: what falls into the hour
- * that is left out comes as much later, and what falls into the hour that comes twice comes the first time.
+ * On days on which the clocks change: a schedule for every hour follows the time that passes, so it comes in
+ * each of the hours that there are. Any other follows the clock on the wall: what falls into the hour that is
+ * left out comes as much later, and what falls into the hour that comes twice comes the first time.
  */
 function cronInstants({ cron, timezone }: CronSchedule): Instants {
-  return (after) => {
-    const hasHours = !CronExpressionParser.parse(cron, { tz: timezone }).fields.hour.isWildcard;
-    const currentDate = new Date(hasHours ? after - RUN_UP_MS : after);
-    const expression = CronExpressionParser.parse(cron, { currentDate, tz: timezone });
-    let last = after;
-    return () => {
-      let at = nextOf(expression);
-      while (at !== null && at <= last) at = nextOf(expression);
-      last = at ?? last;
-      return at;
-    };
+  const walls: Instants = (after) => {
+    const currentDate = new Date(after);
+    const expression = CronExpressionParser.parse(cron, { currentDate, tz: 'UTC' });
+    return () => nextOf(expression);
   };
+  const { hour } = CronExpressionParser.parse(cron, { tz: 'UTC' }).fields;
+  const isPassing = hour.values.length === HOURS;
+  return wallInstants({ walls, offsetAt: offsetIn(timezone), isPassing });
+}
+
+/** How far a zone is ahead of UTC, as the calendar of the runtime has it. */
+function offsetIn(timezone: string): (instant: number) => number {
+  if (timezone === 'UTC') return () => 0;
+  const format = formatOf(timezone);
+  return (instant) => {
+    const whole = Math.floor(instant / 1_000) * 1_000;
+    const [, month, day, year, hour, minute, second] = (
+      PARTS.exec(format.format(whole)) ?? []
+    ).map(Number);
+    const wall = Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
+    return wall - whole;
+  };
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** To make one takes as long as to use it a hundred times. */
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  const known = formats.get(timeZone);
+  if (known !== undefined) return known;
+  const numeric = { year: 'numeric', month: 'numeric', day: 'numeric' } as const;
+  const time = { hour: 'numeric', minute: 'numeric', second: 'numeric' } as const;
+  const made = new Intl.DateTimeFormat('en-US', {
+    ...numeric,
+    ...time,
+    ...{ timeZone, hourCycle: 'h23', calendar: 'gregory', numberingSystem: 'latn' },
+  });
+  formats.set(timeZone, made);
+  return made;
 }
 
 function isTimezone(name: string): boolean {

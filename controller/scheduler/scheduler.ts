@@ -1,16 +1,23 @@
 import type { Schedule } from '@understudy/shared/protocol/schedule';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { schedule as scheduleTick } from 'node-cron';
-import { isOver, type RunRecord } from '../dispatch/run.ts';
+import type { RunRecord } from '../dispatch/run.ts';
 import { whyMissed } from '../schedule/absence.ts';
 import { Backlog } from '../schedule/backlog.ts';
 import { type Due, decideDue } from '../schedule/due.ts';
 import type { Changes } from '../store/changes.ts';
 import type { JobRecord, NewEvent } from '../store/records.ts';
 import { momentOf, type TenureContext } from '../work/context.ts';
+import type { Ahead, RunPlanner } from '../work/planner.ts';
 import type { RunService } from '../work/runs.ts';
 import type { WorkState } from '../work/state.ts';
 import { instantsOf } from './instants.ts';
+
+export interface SchedulerParts {
+  readonly state: WorkState;
+  readonly planner: RunPlanner;
+  readonly runs: Pick<RunService, 'carryOut'>;
+}
 
 interface Plan {
   readonly schedule: string;
@@ -39,7 +46,8 @@ const TICK_EVERY_MS = 1_000;
 export class Scheduler {
   readonly #context: TenureContext;
   readonly #state: WorkState;
-  readonly #runs: RunService;
+  readonly #planner: RunPlanner;
+  readonly #runs: Pick<RunService, 'carryOut'>;
   readonly #plans = new Map<string, Plan>();
   #lastTickMs: number;
   #stopTicking: () => void = () => undefined;
@@ -52,9 +60,13 @@ export class Scheduler {
   #heldFrom: number | null = null;
   #held: { readonly from: number; readonly to: number } | null = null;
 
-  constructor(context: TenureContext, state: WorkState, runs: RunService) {
+  constructor(
+    context: TenureContext,
+    { state, planner, runs }: SchedulerParts,
+  ) {
     this.#context = context;
     this.#state = state;
+    this.#planner = planner;
     this.#runs = runs;
     this.#lastTickMs = context.clock.monotonicMs();
   }
@@ -176,20 +188,20 @@ export class Scheduler {
    * before count as open beside it.
    */
   #runsOf(job: JobRecord, due: Due): Changes {
-    const request = (at: number) => ({ scheduledFor: at, parameters: {}, idempotencyKey: null });
+    const fixed = { parameters: {}, idempotencyKey: null, orderedBy: 'schedule' };
+    const request = (at: number) => ({ ...fixed, scheduledFor: at });
     const newRuns = due.skipped.map(({ at, reason }) =>
-      this.#runs.skipped(this.#runs.fresh(job, request(at)), reason),
+      this.#planner.skipped(this.#planner.fresh(job, request(at)), reason),
     );
-    const runs: RunRecord[] = [];
-    let ahead = 0;
+    const runs = new Map<string, RunRecord>();
+    const ahead: Ahead = new Map();
     for (const at of due.run) {
-      const planned = this.#runs.plan(job, request(at), ahead);
+      const planned = this.#planner.plan(job, request(at), ahead);
       newRuns.push(...(planned.newRuns ?? []));
-      ahead += (planned.newRuns ?? []).filter(({ state }) => !isOver(state)).length;
       // What the first one replaces is replaced once.
-      if (runs.length === 0) runs.push(...(planned.runs ?? []));
+      for (const run of planned.runs ?? []) runs.set(run.id, run);
     }
-    return { newRuns, runs };
+    return { newRuns, runs: [...runs.values()] };
   }
 
   /** Null: there was no time to look at this schedule for the first time. */

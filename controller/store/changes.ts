@@ -10,6 +10,7 @@ export interface Changes {
   readonly jobs?: readonly JobRecord[];
   readonly deletedJobs?: readonly string[];
   readonly agents?: readonly AgentRecord[];
+  readonly deletedAgents?: readonly string[];
   readonly events?: readonly NewEvent[];
 }
 
@@ -23,7 +24,8 @@ export interface Batch {
   readonly chunks: LogChunk[];
   /** Null: deleted. */
   readonly jobs: Map<string, JobRecord | null>;
-  readonly agents: Map<string, AgentRecord>;
+  /** Null: removed. */
+  readonly agents: Map<string, AgentRecord | null>;
   readonly events: NewEvent[];
 }
 
@@ -58,6 +60,7 @@ function addTo(batch: Batch, changes: Changes): void {
   for (const job of changes.jobs ?? []) batch.jobs.set(job.definition.name, job);
   for (const name of changes.deletedJobs ?? []) batch.jobs.set(name, null);
   for (const agent of changes.agents ?? []) batch.agents.set(agent.id, agent);
+  for (const id of changes.deletedAgents ?? []) batch.agents.set(id, null);
   batch.events.push(...(changes.events ?? []));
 }
 

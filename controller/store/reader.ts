@@ -11,6 +11,7 @@ import {
   attemptColumns,
   eventColumns,
   eventFrom,
+  ms,
   pairEventColumns,
   pairEventFrom,
   type Row,
@@ -109,6 +110,35 @@ export class Reader {
       [this.#pair, job, key],
     );
     return row === undefined ? null : String(row['id']);
+  }
+
+  /** The runs of one order to every agent. */
+  async runsOfBatch(batch: string): Promise<RunRecord[]> {
+    const rows = await this.#select(
+      `select ${runColumns} from run where pair = $1 and batch = $2::uuid order by id`,
+      [this.#pair, batch],
+    );
+    return await this.#withAttempts(rows);
+  }
+
+  /** The instants from one until before another for which a job has runs, and whether one was not skipped. */
+  async decidedInstants(job: string, from: number, to: number): Promise<Map<number, boolean>> {
+    const rows = await this.#select(
+      `select ${ms('scheduled_for', 'at')}, bool_or(state <> 'skipped') as "wasRun" from run
+       where pair = $1 and job = $2 and scheduled_for >= $3 and scheduled_for < $4 group by scheduled_for`,
+      [this.#pair, job, new Date(from).toISOString(), new Date(to).toISOString()],
+    );
+    return new Map(rows.map((row) => [Number(row['at']), row['wasRun'] === true]));
+  }
+
+  /** What happened to something, beside the end of a run, oldest first. */
+  async eventsOf(subject: string, limit: number): Promise<EventRecord[]> {
+    const rows = await this.#select(
+      `select ${eventColumns} from event where pair = $1 and subject = $2 and kind <> 'run-ended'
+       order by event.seq limit $3`,
+      [this.#pair, subject, limit],
+    );
+    return rows.map(eventFrom);
   }
 
   /** Runs, newest first. */

@@ -19,6 +19,8 @@ export interface AgentRecord {
   readonly labels: Readonly<Record<string, string>>;
   readonly slots: number;
   readonly draining: boolean;
+  /** Until then what runs on it may go on; null: as long as it likes. */
+  readonly drainUntil: number | null;
   readonly lost: boolean;
   readonly lastSeenAt: number;
 }
@@ -52,10 +54,14 @@ export type EventKind =
   | 'agent-lost'
   | 'agent-draining'
   | 'agent-resumed'
+  | 'agent-drained'
+  | 'agent-removed'
   | 'job-applied'
   | 'job-deleted'
   | 'run-ended'
   | 'run-lost'
   | 'run-skipped'
+  | 'run-late'
+  | 'run-cancel-asked'
   | 'schedule-cut'
   | 'late-report';

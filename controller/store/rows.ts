@@ -8,13 +8,13 @@ import type { AgentRecord, EventKind, EventRecord, JobRecord } from './records.t
  * How records lie in tables. Instants are selected as milliseconds, because a JavaScript date and
  * PostgreSQL's microseconds differ; bigints are selected as text.
  */
-const ms = (column: string, name: string) =>
+export const ms = (column: string, name: string) =>
   `round(extract(epoch from ${column}) * 1000)::float8 as "${name}"`;
 
 export const runColumns = `id, job, state, ${ms('scheduled_for', 'scheduledFor')},
   ${ms('created_at', 'createdAt')}, ${ms('started_at', 'startedAt')}, ${ms('finished_at', 'finishedAt')},
   exit_code as "exitCode", reason, agent, parameters, spec, idempotency_key as "idempotencyKey",
-  retry_of as "retryOf", ${ms('not_before', 'notBefore')}, cancel_reason as "cancelReason",
+  retry_of as "retryOf", target, batch, ordered_by as "orderedBy", ${ms('late_at', 'lateAt')}, ${ms('not_before', 'notBefore')}, cancel_reason as "cancelReason",
   term::text as term`;
 
 export const attemptColumns = `run, number, agent, ordered_term::text as "orderedTerm", state,
@@ -24,7 +24,8 @@ export const attemptColumns = `run, number, agent, ordered_term::text as "ordere
 export const jobColumns = `definition, ${ms('decided_until', 'decidedUntil')},
   ${ms('created_at', 'createdAt')}, ${ms('updated_at', 'updatedAt')}`;
 
-export const agentColumns = `id, incarnation, journal, version, labels, slots, draining, lost,
+export const agentColumns = `id, incarnation, journal, version, labels, slots, draining,
+  ${ms('drain_until', 'drainUntil')}, lost,
   ${ms('last_seen_at', 'lastSeenAt')}`;
 
 export const eventColumns = `seq::text as seq, ${ms('at', 'at')}, term::text as term, kind, subject,
@@ -83,12 +84,12 @@ function runFrom(row: Row, attempts: readonly AttemptRecord[]): RunRecord {
 
 /** As it may have been written by a version that knew less. */
 type StoredSpec = Partial<RunSpec> &
-  Omit<RunSpec, 'onAgentLost' | 'limit'> & { readonly serial?: boolean };
+  Omit<RunSpec, 'onAgentLost' | 'limit' | 'lateMs'> & { readonly serial?: boolean };
 
 function specFrom({ serial = false, ...spec }: StoredSpec): RunSpec {
-  const { limit = serial ? 1 : null, onAgentLost = 'retry' } = spec;
+  const { limit = serial ? 1 : null, onAgentLost = 'retry', lateMs = null } = spec;
   const retries = { maxDelayMs: DAY_MS, exitCodes: null, ...spec.retries };
-  return { ...spec, limit, onAgentLost, retries };
+  return { ...spec, limit, onAgentLost, lateMs, retries };
 }
 
 function attemptFrom(row: Row): AttemptRecord {

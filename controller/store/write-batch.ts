@@ -1,7 +1,7 @@
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import type { AttemptRecord, RunRecord } from '../dispatch/run.ts';
 import type { Batch } from './changes.ts';
-import type { EventRecord } from './records.ts';
+import type { AgentRecord, EventRecord } from './records.ts';
 import type { Row } from './rows.ts';
 
 export interface Statement {
@@ -37,13 +37,26 @@ export async function writeBatch(batch: Batch, owner: Owner, execute: Execute): 
       : execute({ name, text, values: [pair, term, toJson(rows)] });
 
   await write('jobs', WRITE_JOBS, [...batch.jobs].map(jobRow));
-  await write('agents', WRITE_AGENTS, [...batch.agents.values()].map(agentRow));
+  await writeAgents(batch, pair, write, execute);
   const inserted = await write('new-runs', INSERT_RUNS, batch.newRuns.map(runRow));
   const existing = await findExisting(batch.newRuns, inserted, pair, execute);
   await write('runs', UPDATE_RUNS, [...batch.runs.values()].map(runRow));
   await write('attempts', WRITE_ATTEMPTS, [...batch.attempts.values()].map(attemptRow));
   if (batch.chunks.length > 0) await execute(insertChunks(batch, pair, term));
   return { existing, events: await writeEvents(batch, owner, execute) };
+}
+
+async function writeAgents(
+  { agents }: Batch,
+  pair: string,
+  write: (name: string, text: string, rows: readonly object[]) => Promise<Row[]>,
+  execute: Execute,
+): Promise<void> {
+  const there = [...agents.values()].filter((agent) => agent !== null);
+  await write('agents', WRITE_AGENTS, there.map(agentRow));
+  const gone = [...agents].filter(([, agent]) => agent === null).map(([id]) => id);
+  if (gone.length === 0) return;
+  await execute({ name: 'gone-agents', text: DELETE_AGENTS, values: [pair, gone] });
 }
 
 /** Of a batch that comes again the events are there already: they keep their numbers. */
@@ -88,7 +101,7 @@ async function findExisting(
 const RUN_FIELDS = `id uuid, job text, state text, scheduled_for timestamptz, created_at timestamptz,
   started_at timestamptz, finished_at timestamptz, exit_code integer, reason text, agent text,
   parameters jsonb, spec jsonb, idempotency_key text, retry_of uuid, not_before timestamptz,
-  cancel_reason text`;
+  cancel_reason text, target text, batch uuid, ordered_by text, late_at timestamptz`;
 const RUN_NAMES = RUN_FIELDS.replaceAll(/ (uuid|text|timestamptz|integer|jsonb)/g, '');
 
 const INSERT_RUNS = `insert into run (pair, term, ${RUN_NAMES})
@@ -96,16 +109,16 @@ const INSERT_RUNS = `insert into run (pair, term, ${RUN_NAMES})
   on conflict do nothing returning id`;
 
 const FIND_EXISTING = `select new.id as offered, run.id
-  from jsonb_to_recordset($2::jsonb) as new (id uuid, job text, idempotency_key text, scheduled_for timestamptz)
+  from jsonb_to_recordset($2::jsonb) as new (id uuid, job text, idempotency_key text, scheduled_for timestamptz, target text)
   join run on run.pair = $1 and (run.id = new.id
-    or (run.job = new.job and run.idempotency_key = new.idempotency_key)
-    or (run.job = new.job and run.scheduled_for = new.scheduled_for))
+    or (run.job = new.job and coalesce(run.target, '') = coalesce(new.target, '')
+      and (run.idempotency_key = new.idempotency_key or run.scheduled_for = new.scheduled_for)))
   order by (run.id = new.id)`;
 
 // A run that is finished never changes again, whatever is written late.
 const UPDATE_RUNS = `update run set state = new.state, started_at = new.started_at,
     finished_at = new.finished_at, exit_code = new.exit_code, reason = new.reason, agent = new.agent,
-    not_before = new.not_before, cancel_reason = new.cancel_reason, term = $2::bigint
+    not_before = new.not_before, cancel_reason = new.cancel_reason, late_at = new.late_at, term = $2::bigint
   from jsonb_to_recordset($3::jsonb) as new (${RUN_FIELDS})
   where run.id = new.id and run.pair = $1 and run.finished_at is null`;
 
@@ -134,13 +147,17 @@ const WRITE_JOBS = `with new as (
     decided_until = excluded.decided_until, created_at = excluded.created_at,
     updated_at = excluded.updated_at`;
 
+const DELETE_AGENTS = 'delete from agent where pair = $1 and id = any($2::text[])';
+
 const WRITE_AGENTS = `insert into agent (pair, term, id, incarnation, journal, version, labels, slots,
-    draining, lost, last_seen_at)
-  select $1, $2::bigint, id, incarnation, journal, version, labels, slots, draining, lost, last_seen_at
+    draining, drain_until, lost, last_seen_at)
+  select $1, $2::bigint, id, incarnation, journal, version, labels, slots, draining, drain_until, lost,
+    last_seen_at
   from jsonb_to_recordset($3::jsonb) as new (id text, incarnation uuid, journal uuid, version text, labels jsonb,
-    slots integer, draining boolean, lost boolean, last_seen_at timestamptz)
+    slots integer, draining boolean, drain_until timestamptz, lost boolean, last_seen_at timestamptz)
   on conflict (pair, id) do update set incarnation = excluded.incarnation, journal = excluded.journal,
     version = excluded.version, labels = excluded.labels, slots = excluded.slots, draining = excluded.draining,
+    drain_until = excluded.drain_until,
     lost = excluded.lost, last_seen_at = excluded.last_seen_at, term = excluded.term`;
 
 const INSERT_EVENTS = `insert into event (pair, term, batch, place, at, kind, subject, message, facts)
@@ -186,6 +203,10 @@ function runRow(run: RunRecord): object {
     retry_of: run.retryOf,
     not_before: instant(run.notBefore),
     cancel_reason: run.cancelReason,
+    target: run.target,
+    batch: run.batch,
+    ordered_by: run.orderedBy,
+    late_at: instant(run.lateAt),
   };
 }
 
@@ -220,9 +241,8 @@ function jobRow([name, job]: JobEntry): object {
   };
 }
 
-function agentRow(agent: Batch['agents'] extends Map<string, infer Agent> ? Agent : never): object {
-  const { lastSeenAt, ...rest } = agent;
-  return { ...rest, last_seen_at: instant(lastSeenAt) };
+function agentRow({ lastSeenAt, drainUntil, ...rest }: AgentRecord): object {
+  return { ...rest, drain_until: instant(drainUntil), last_seen_at: instant(lastSeenAt) };
 }
 
 function instant(ms: number | null): string | null {

@@ -1,13 +1,15 @@
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import type { Register, RegisteredWire } from '@understudy/shared/protocol/agent';
-import type { Candidate } from '../dispatch/queue.ts';
+import type { Job } from '@understudy/shared/protocol/api';
+import { type Candidate, matches } from '../dispatch/queue.ts';
 import { judgeUnknown, unwantedOf } from '../dispatch/reconcile.ts';
 import { openAttempt, type RunRecord } from '../dispatch/run.ts';
-import { loseAttempt } from '../dispatch/transitions.ts';
+import { abandonRun, cancelRun, loseAttempt } from '../dispatch/transitions.ts';
 import type { Changes } from '../store/changes.ts';
 import type { AgentRecord, EventKind, NewEvent } from '../store/records.ts';
 import { type AgentEntry, type OrderStream, pastOf, refuseLate } from './agent-entry.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
+import { Drains } from './drains.ts';
 import { Refusal } from './refusal.ts';
 import type { WorkState } from './state.ts';
 
@@ -29,8 +31,9 @@ export class AgentService {
   readonly #config: AgentsConfig;
   readonly #agents = new Map<string, AgentEntry>();
   readonly #lostTimers = new Map<string, NodeJS.Timeout>();
-  /** Runs whose cancel could not be sent because the tenure was in doubt. */
-  readonly #unsentCancels = new Set<string>();
+  /** By run: attempts whose end could not be ordered because the tenure was in doubt. */
+  readonly #unsentEnds = new Map<string, { readonly attempt: number; readonly reason: string }>();
+  readonly #drains: Drains;
   #beats: NodeJS.Timeout | null = null;
   /** Somebody showed a term above ours: it has been granted, so ours is over. */
   onHigherTerm: (term: Term) => void = () => undefined;
@@ -39,6 +42,10 @@ export class AgentService {
     this.#context = context;
     this.#state = state;
     this.#config = config;
+    this.#drains = new Drains(
+      () => context.clock.wallMs(),
+      (id) => this.#endDrain(id),
+    );
   }
 
   /** Takes over the agents of the past tenures: each has its time to come. */
@@ -47,6 +54,7 @@ export class AgentService {
       const entry = { record, isRegistered: false, session: 0, past: [], stream: null, heardAt: 0 };
       this.#agents.set(record.id, entry);
       if (!record.lost) this.#awaitReturn(record.id);
+      this.#drains.set(record.id, record.drainUntil);
     }
     for (const id of this.#state.agentsWithWork()) this.#awaitReturn(id);
     this.#beats = setInterval(() => this.#beat(), this.#config.beatEveryMs);
@@ -67,8 +75,8 @@ export class AgentService {
     refuseLate(known, message);
     const { now } = momentOf(this.#context);
     const { agent: id, incarnation, journal, version, labels, slots } = message;
-    const draining = known?.record.draining ?? false;
-    const facts = { incarnation, journal, version, labels, slots, draining };
+    const { draining = false, drainUntil = null } = known?.record ?? {};
+    const facts = { incarnation, journal, version, labels, slots, draining, drainUntil };
     const isSameJournal = journal !== null && known?.record.journal === journal;
     const record: AgentRecord = { id, ...facts, lost: false, lastSeenAt: now };
     known?.stream?.close();
@@ -108,6 +116,7 @@ export class AgentService {
     const term = formatTerm(this.#context.term);
     stream.send({ type: 'hello', term, node: this.#context.node });
     for (const run of this.#state.openOnAgent(id)) this.orderCancel(run);
+    this.#drains.set(id, entry.record.drainUntil);
     this.#note({ events: [this.#event(id, 'agent-connected', 'connected')] });
     this.#state.onQueued();
   }
@@ -164,6 +173,14 @@ export class AgentService {
     return found;
   }
 
+  /** Agents on which a job that runs on every agent could run now. */
+  targetsOf({ selector }: Job): string[] {
+    return [...this.#agents.values()]
+      .filter(({ stream, record }) => stream !== null && !record.draining)
+      .filter(({ record }) => matches(selector, record.labels))
+      .map(({ record }) => record.id);
+  }
+
   /** The stream of an agent that is connected. */
   streamOf(id: string): OrderStream | null {
     return this.#agents.get(id)?.stream ?? null;
@@ -171,32 +188,41 @@ export class AgentService {
 
   /** Tells the agent of a run that is to be cancelled. It hears it again whenever it connects. */
   orderCancel(run: RunRecord): void {
-    const attempt = openAttempt(run);
-    if (attempt === null || run.cancelReason === null) return;
-    if (!this.#context.guard.mayAct()) {
-      this.#unsentCancels.add(run.id);
-      return;
-    }
-    this.streamOf(attempt.agent)?.send({
-      type: 'cancel',
-      term: formatTerm(this.#context.term),
-      run: run.id,
-      attempt: attempt.number,
-      reason: run.cancelReason,
-    });
+    if (run.cancelReason !== null) this.#orderEnd(run, run.cancelReason);
   }
 
-  async setDraining(id: string, draining: boolean): Promise<void> {
+  /** The agent is given no more runs. With a deadline, what runs on it then is ended. */
+  async drain(id: string, deadlineMs: number | null): Promise<void> {
+    const { now } = momentOf(this.#context);
+    const drainUntil = deadlineMs === null ? null : now + deadlineMs;
+    const by = drainUntil === null ? '' : `, and is to be free at ${new Date(drainUntil).toISOString()}`;
+    const event = this.#event(id, 'agent-draining', `is given no more runs${by}`);
+    await this.#change(id, { draining: true, drainUntil }, event);
+  }
+
+  async resume(id: string): Promise<void> {
+    const event = this.#event(id, 'agent-resumed', 'is given runs again');
+    await this.#change(id, { draining: false, drainUntil: null }, event);
+  }
+
+  /** Forgets an agent that is gone for good. */
+  async remove(id: string): Promise<void> {
     requireStore(this.#context);
-    const entry = this.#agents.get(id);
-    if (entry === undefined) throw new Refusal('unknown-agent-id', `there is no agent ${id}`);
-    entry.record = { ...entry.record, draining };
-    const [kind, what] = draining
-      ? (['agent-draining', 'is given no more runs'] as const)
-      : (['agent-resumed', 'is given runs again'] as const);
-    const events = [this.#event(id, kind, what)];
-    await committed(this.#context, this.#state.apply({ agents: [entry.record], events }));
-    this.#state.onQueued();
+    const entry = this.#require(id);
+    const open = this.#state.countOnAgent(id);
+    if (entry.stream !== null || open > 0) {
+      const why = entry.stream !== null ? 'is connected' : `is not lost yet, with ${open} attempts`;
+      throw new Refusal('agent-in-use', `agent ${id} ${why}`);
+    }
+    this.#agents.delete(id);
+    this.#stopAwaiting(id);
+    this.#drains.set(id, null);
+    const moment = momentOf(this.#context);
+    const runs = this.#state
+      .queuedFor(id)
+      .map((run) => abandonRun(run, `agent ${id} was removed`, moment));
+    const events = [this.#event(id, 'agent-removed', 'was removed')];
+    await committed(this.#context, this.#state.apply({ deletedAgents: [id], runs, events }));
   }
 
   all(): { record: AgentRecord; isConnected: boolean }[] {
@@ -210,6 +236,7 @@ export class AgentService {
     if (this.#beats !== null) clearInterval(this.#beats);
     for (const timer of this.#lostTimers.values()) clearTimeout(timer);
     this.#lostTimers.clear();
+    this.#drains.clear();
     for (const entry of this.#agents.values()) {
       const { stream } = entry;
       entry.stream = null;
@@ -243,12 +270,68 @@ export class AgentService {
       entry.record = { ...entry.record, lost: true };
     }
     const moment = momentOf(this.#context);
-    const runs = this.#state
-      .openOnAgent(id)
-      .map((run) => loseAttempt(run, `agent ${id} is lost`, moment));
-    const events = [this.#event(id, 'agent-lost', `is lost, with ${runs.length} attempts`)];
+    const reason = `agent ${id} is lost`;
+    const lost = this.#state.openOnAgent(id).map((run) => loseAttempt(run, reason, moment));
+    // Of a job that runs on every agent no other may take the run.
+    const runs = [...lost, ...this.#state.queuedFor(id)].map((run) =>
+      run.target === id && run.state === 'queued' ? abandonRun(run, reason, moment) : run,
+    );
+    const events = [this.#event(id, 'agent-lost', `is lost, with ${lost.length} attempts`)];
     const agents = entry === undefined ? [] : [entry.record];
     void this.#state.apply({ agents, runs, events });
+  }
+
+  /** Its time is up: what may run elsewhere is taken from it, the rest is cancelled. */
+  #endDrain(id: string): void {
+    const { committer, guard } = this.#context;
+    if (committer.isAway || !guard.mayAct()) {
+      this.#drains.set(id, this.#context.clock.wallMs() + this.#config.beatEveryMs);
+      return;
+    }
+    const open = this.#state.openOnAgent(id);
+    if (open.length === 0) return;
+    const reason = `agent ${id} had to be free`;
+    const moment = momentOf(this.#context);
+    const runs = open
+      .filter(({ spec, cancelReason }) => spec.delivery === 'at-most-once' && cancelReason === null)
+      .map((run) => cancelRun(run, reason, moment));
+    const events = [this.#event(id, 'agent-drained', `had to be free, with ${open.length} attempts`)];
+    void this.#state.apply({ runs, events }).then(() => {
+      for (const run of this.#state.openOnAgent(id)) this.#orderEnd(run, run.cancelReason ?? reason);
+    });
+  }
+
+  #orderEnd(run: RunRecord, reason: string): void {
+    const attempt = openAttempt(run);
+    if (attempt === null) return;
+    if (!this.#context.guard.mayAct()) {
+      this.#unsentEnds.set(run.id, { attempt: attempt.number, reason });
+      return;
+    }
+    this.streamOf(attempt.agent)?.send({
+      ...{ type: 'cancel', term: formatTerm(this.#context.term) },
+      ...{ run: run.id, attempt: attempt.number, reason },
+    });
+  }
+
+  async #change(
+    id: string,
+    change: Pick<AgentRecord, 'draining' | 'drainUntil'>,
+    event: NewEvent,
+  ): Promise<void> {
+    requireStore(this.#context);
+    const entry = this.#require(id);
+    entry.record = { ...entry.record, ...change };
+    const changes = { agents: [entry.record], events: [event] };
+    await committed(this.#context, this.#state.apply(changes));
+    this.#drains.set(id, change.drainUntil);
+    this.#state.onQueued();
+  }
+
+  #require(id: string): AgentEntry {
+    const entry = this.#agents.get(id);
+    if (entry === undefined) throw new Refusal('unknown-agent-id', `there is no agent ${id}`);
+    return entry;
   }
 
   #beat(): void {
@@ -260,10 +343,10 @@ export class AgentService {
       if (heardAt < silentSince) stream?.close();
       else stream?.send({ type: 'beat', term });
     }
-    for (const id of [...this.#unsentCancels]) {
-      this.#unsentCancels.delete(id);
+    for (const [id, { attempt, reason }] of [...this.#unsentEnds]) {
+      this.#unsentEnds.delete(id);
       const run = this.#state.open(id);
-      if (run !== null) this.orderCancel(run);
+      if (run !== null && openAttempt(run)?.number === attempt) this.#orderEnd(run, reason);
     }
     // What could not be dispatched in a moment of doubt, or without the database, is looked at again.
     if (this.#state.queue.size > 0) this.#state.onQueued();

@@ -71,7 +71,7 @@ export class Dispatcher {
     if (candidates.length === 0) return;
     const moment = momentOf(this.#context);
     const assigned = this.#state.queue
-      .take(candidates, (job) => this.#state.countUnderWay(job))
+      .take(candidates, (line) => this.#state.countUnderWay(line))
       .flatMap(({ run: id, agent }) => {
         const run = this.#state.open(id);
         const stream = this.#agents.streamOf(agent);

@@ -7,6 +7,7 @@ export const refusals = {
   'unknown-agent-id': 404,
   'not-found': 404,
   'method-not-allowed': 405,
+  'agent-in-use': 409,
   'job-exists': 409,
   'run-not-over': 409,
   'unknown-agent': 409,

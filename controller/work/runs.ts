@@ -1,140 +1,52 @@
-import type { Job } from '@understudy/shared/protocol/api';
-import { resolveParameters } from '@understudy/shared/protocol/parameters';
-import { keyOfFollower } from '../dispatch/after.ts';
 import type { RunRecord } from '../dispatch/run.ts';
 import { isOver } from '../dispatch/run.ts';
 import { cancelRun } from '../dispatch/transitions.ts';
-import { decideOverlap, limitOf } from '../schedule/overlap.ts';
 import type { Changes } from '../store/changes.ts';
 import type { Reader, RunFilter } from '../store/reader.ts';
 import type { JobRecord } from '../store/records.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
+import { type RunPlanner, type RunRequest, untouched } from './planner.ts';
 import { Refusal } from './refusal.ts';
 import type { WorkState } from './state.ts';
 
-/** What a new run is made for. */
-export interface RunRequest {
-  readonly scheduledFor: number | null;
-  readonly parameters: Readonly<Record<string, string>>;
-  readonly idempotencyKey: string | null;
-  /** What its command is told; without it the instant that it is scheduled for. */
-  readonly instant?: number | null;
-}
-
 export interface Submitted {
+  /** The run, or the first of those that were made for one order. */
   readonly run: RunRecord;
+  readonly runs: readonly RunRecord[];
   /** False: the run of an earlier request with the same key. */
   readonly isNew: boolean;
 }
-
-/** Of a run that nothing has happened to. */
-const untouched = {
-  startedAt: null,
-  finishedAt: null,
-  exitCode: null,
-  reason: null,
-  agent: null,
-  notBefore: null,
-  cancelReason: null,
-  attempts: [],
-} as const;
 
 /** Makes, cancels and repeats runs. */
 export class RunService {
   readonly #context: TenureContext;
   readonly #state: WorkState;
   readonly #reader: Reader;
+  readonly #planner: RunPlanner;
   /** Requests with a key whose run is not committed yet, by job and key. */
   readonly #making = new Map<string, Promise<Submitted>>();
   /** Called when a run that an agent has is to be cancelled, once that is committed. */
   onCancel: (run: RunRecord) => void = () => undefined;
 
-  constructor(context: TenureContext, state: WorkState, reader: Reader) {
+  constructor(context: TenureContext, state: WorkState, reader: Reader, planner: RunPlanner) {
     this.#context = context;
     this.#state = state;
     this.#reader = reader;
+    this.#planner = planner;
   }
 
-  /** Makes a run of a job now. The answer is committed. */
+  /** Makes a run of a job now, or one for each agent. The answer is committed. */
   async submit(job: JobRecord, request: RunRequest): Promise<Submitted> {
     requireStore(this.#context);
-    const { name, overlap } = job.definition;
+    const { name, overlap, agents } = job.definition;
     return await this.#once(name, request.idempotencyKey, async () => {
       // Where another run would suffer, the key is looked up before; else the database says it on insert.
       const { idempotencyKey: key } = request;
-      const isHarmless = overlap === 'allow' || overlap === 'queue';
+      const isHarmless = agents === 'one' && (overlap === 'allow' || overlap === 'queue');
       const earlier = key === null || isHarmless ? null : await this.#reader.runByKey(name, key);
-      if (earlier !== null) return { run: await this.get(earlier), isNew: false };
-      const changes = this.plan(job, request);
-      const [run] = changes.newRuns ?? [];
-      if (run === undefined) throw new Error('a request makes one run');
-      return await this.#create(run, changes);
+      if (earlier !== null) return await this.#earlier(earlier);
+      return await this.#create(this.#planner.plan(job, request));
     });
-  }
-
-  /**
-   * What one more run of a job changes, other runs included that overlap with it. `ahead` runs of the job
-   * are planned already, and not yet in the state.
-   */
-  plan(job: JobRecord, request: RunRequest, ahead = 0): Changes {
-    const { definition } = job;
-    const run = this.fresh(job, request);
-    const decision = decideOverlap(definition, this.#state.countOfJob(run.job) + ahead);
-    if (decision.type === 'queue') return { newRuns: [run] };
-    if (decision.type === 'skip') return { newRuns: [this.skipped(run, decision.reason)] };
-    const replaced = this.#state
-      .openOfJob(run.job)
-      .slice(0, decision.count)
-      .filter(({ id }) => this.#state.committedRun(id) !== null)
-      .map((each) => cancelRun(each, decision.reason, momentOf(this.#context)));
-    return { newRuns: [run], runs: replaced };
-  }
-
-  /** The runs that follow the end of one, each with what it does to others of its job. */
-  followersOf(cause: RunRecord): Changes[] {
-    return this.#state.followers.of(cause.job, cause.state).flatMap((name) => {
-      const job = this.#state.jobs.get(name);
-      if (job === undefined) return [];
-      const { instant } = cause.spec;
-      const idempotencyKey = keyOfFollower(cause.id);
-      const request = { scheduledFor: null, parameters: {}, idempotencyKey, instant };
-      if (!job.definition.paused) return [this.plan(job, request)];
-      return [{ newRuns: [this.skipped(this.fresh(job, request), 'the job is paused')] }];
-    });
-  }
-
-  /** A run that is not yet anywhere but here. */
-  fresh({ definition }: JobRecord, request: RunRequest): RunRecord {
-    const moment = momentOf(this.#context);
-    const { scheduledFor, idempotencyKey, instant = scheduledFor } = request;
-    return {
-      ...{ scheduledFor, idempotencyKey },
-      parameters: parametersOf(definition, request),
-      id: this.#context.newId(),
-      job: definition.name,
-      state: 'queued',
-      createdAt: moment.now,
-      spec: {
-        command: definition.command,
-        env: definition.env,
-        selector: definition.selector,
-        delivery: definition.delivery,
-        retries: definition.retries,
-        onAgentLost: definition.onAgentLost,
-        timeoutMs: definition.timeoutMs,
-        priority: definition.priority,
-        limit: limitOf(definition),
-        instant,
-      },
-      ...untouched,
-      retryOf: null,
-      term: moment.term,
-    };
-  }
-
-  /** The same run, not to be carried out. */
-  skipped(run: RunRecord, reason: string): RunRecord {
-    return { ...run, state: 'skipped', reason, finishedAt: run.createdAt };
   }
 
   /** Puts planned changes into effect and, once they are committed, tells the agents. */
@@ -144,12 +56,17 @@ export class RunService {
   }
 
   /** Asks to cancel a run. Gives the run as it is then; one that is over stays as it is. */
-  async cancel(id: string, reason: string): Promise<RunRecord> {
+  async cancel(id: string, by: string): Promise<RunRecord> {
     requireStore(this.#context);
     const run = this.#state.open(id);
     if (run === null) return await this.get(id);
-    const cancelled = cancelRun(run, reason, momentOf(this.#context));
-    await committed(this.#context, this.carryOut(cancelled === run ? {} : { runs: [cancelled] }));
+    const moment = momentOf(this.#context);
+    const cancelled = cancelRun(run, 'cancelled by request', moment);
+    const message = `${by} asked to cancel it`;
+    const asked = { at: moment.now, kind: 'run-cancel-asked', subject: id, message } as const;
+    const events = [{ ...asked, facts: { job: run.job, by } }];
+    const changes = cancelled === run ? {} : { runs: [cancelled], events };
+    await committed(this.#context, this.carryOut(changes));
     return await this.get(id);
   }
 
@@ -157,7 +74,10 @@ export class RunService {
    * Makes a new run that repeats one that is over; what is over stays as it is. It has no instant of its
    * own, but its command is told the instant of the first.
    */
-  async retry(id: string, idempotencyKey: string | null): Promise<Submitted> {
+  async retry(
+    id: string,
+    { idempotencyKey, orderedBy }: Pick<RunRequest, 'idempotencyKey' | 'orderedBy'>,
+  ): Promise<Submitted> {
     requireStore(this.#context);
     const old = await this.get(id);
     if (!isOver(old.state)) throw new Refusal('run-not-over', `run ${id} is ${old.state}`);
@@ -168,12 +88,13 @@ export class RunService {
       state: 'queued',
       scheduledFor: null,
       createdAt: moment.now,
-      idempotencyKey,
+      ...{ idempotencyKey, orderedBy },
       ...untouched,
       retryOf: old.id,
+      batch: null,
       term: moment.term,
     };
-    return await this.#once(run.job, idempotencyKey, () => this.#create(run, { newRuns: [run] }));
+    return await this.#once(run.job, idempotencyKey, () => this.#create({ newRuns: [run] }));
   }
 
   /**
@@ -209,7 +130,7 @@ export class RunService {
     const underWay = this.#making.get(name);
     if (underWay !== undefined) {
       const { run } = await committed(this.#context, underWay);
-      return { run: await this.get(run.id), isNew: false };
+      return await this.#earlier(run.id);
     }
     const made = make();
     const forget = () => this.#making.delete(name);
@@ -218,24 +139,22 @@ export class RunService {
     return await committed(this.#context, made);
   }
 
-  /** Resolves once the run is committed, or it turns out that the database has an earlier one. */
-  async #create(run: RunRecord, changes: Changes): Promise<Submitted> {
+  /** Resolves once the runs are committed, or it turns out that the database has earlier ones. */
+  async #create(changes: Changes): Promise<Submitted> {
+    const { newRuns = [] } = changes;
+    const [run] = newRuns;
+    if (run === undefined) throw new Error('an order makes at least one run');
     const { existing } = await this.#state.apply(changes);
     for (const each of changes.runs ?? []) if (!isOver(each.state)) this.onCancel(each);
     const earlier = existing.get(run.id);
-    if (earlier === undefined) {
-      this.#context.failpoints.pass('after-commit-before-reply');
-      return { run, isNew: true };
-    }
-    return { run: await this.get(earlier), isNew: false };
+    if (earlier !== undefined) return await this.#earlier(earlier);
+    this.#context.failpoints.pass('after-commit-before-reply');
+    return { run, runs: newRuns, isNew: true };
   }
-}
 
-/** What was given, checked and completed. */
-function parametersOf({ parameters }: Job, request: RunRequest): Record<string, string> {
-  const resolved = resolveParameters(parameters, request.parameters);
-  if ('parameters' in resolved) return resolved.parameters;
-  const { wrong } = resolved;
-  const summary = wrong.map(({ field, expected }) => `${field}: expected ${expected}`);
-  throw new Refusal('invalid', summary.join('; '), wrong);
+  async #earlier(id: string): Promise<Submitted> {
+    const run = await this.get(id);
+    const runs = run.batch === null ? [run] : await this.#reader.runsOfBatch(run.batch);
+    return { run, runs, isNew: false };
+  }
 }

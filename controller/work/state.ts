@@ -1,6 +1,6 @@
 import { FollowerIndex } from '../dispatch/after.ts';
 import { RunQueue, waitingOf } from '../dispatch/queue.ts';
-import { isOver, openAttempt, type RunRecord } from '../dispatch/run.ts';
+import { isOver, lineOf, openAttempt, type RunRecord } from '../dispatch/run.ts';
 import { waitMs } from '../dispatch/transitions.ts';
 import type { Batch, Changes } from '../store/changes.ts';
 import type { OpenWork } from '../store/load.ts';
@@ -28,9 +28,11 @@ export class WorkState {
   readonly #context: TenureContext;
   readonly #runs = new Map<string, RunEntry>();
   readonly #ended = new Map<string, RunRecord>();
-  readonly #openOfJob = new Map<string, Set<string>>();
+  readonly #openOfLine = new Map<string, Set<string>>();
   readonly #openOnAgent = new Map<string, Set<string>>();
-  /** By job: runs with an attempt under way. */
+  /** Open runs that may run on one agent only, by that agent. */
+  readonly #openForAgent = new Map<string, Set<string>>();
+  /** By line: runs with an attempt under way. */
   readonly #underWay = new Map<string, Set<string>>();
   readonly #runListeners = new Map<string, Set<() => void>>();
   readonly #eventListeners = new Set<(events: readonly EventRecord[]) => void>();
@@ -39,6 +41,8 @@ export class WorkState {
   readonly jobs = new Map<string, JobRecord>();
   readonly #committedJobs = new Map<string, JobRecord>();
   readonly followers = new FollowerIndex();
+  /** Called for each open run that comes in. */
+  onNew: (run: RunRecord) => void = () => undefined;
   /** What the end of a run brings about. */
   onEnded: (run: RunRecord) => readonly Changes[] = () => [];
   /** Called when a run that an agent has is to be cancelled, because of what the end of another brought about. */
@@ -61,6 +65,7 @@ export class WorkState {
       this.#runs.set(run.id, { working: run, committed: run, orderSent: 0 });
       this.#index(run);
       this.#enqueue(run);
+      this.onNew(run);
     }
   }
 
@@ -80,13 +85,18 @@ export class WorkState {
     return this.#runs.get(id)?.working ?? this.#ended.get(id) ?? null;
   }
 
-  /** Open runs of a job, those included that are not committed yet. */
-  openOfJob(job: string): RunRecord[] {
-    return this.#lookUp(this.#openOfJob.get(job));
+  /** Open runs of a line, those included that are not committed yet. */
+  openOfLine(line: string): RunRecord[] {
+    return this.#lookUp(this.#openOfLine.get(line));
   }
 
-  countOfJob(job: string): number {
-    return this.#openOfJob.get(job)?.size ?? 0;
+  countOfLine(line: string): number {
+    return this.#openOfLine.get(line)?.size ?? 0;
+  }
+
+  /** Runs that wait for one agent, and may run nowhere else. */
+  queuedFor(agent: string): RunRecord[] {
+    return this.#lookUp(this.#openForAgent.get(agent)).filter(({ state }) => state === 'queued');
   }
 
   /** Runs with an attempt under way on an agent. */
@@ -98,9 +108,9 @@ export class WorkState {
     return this.#openOnAgent.get(agent)?.size ?? 0;
   }
 
-  /** Runs of a job with an attempt under way. */
-  countUnderWay(job: string): number {
-    return this.#underWay.get(job)?.size ?? 0;
+  /** Runs of a line with an attempt under way. */
+  countUnderWay(line: string): number {
+    return this.#underWay.get(line)?.size ?? 0;
   }
 
   agentsWithWork(): string[] {
@@ -207,6 +217,7 @@ export class WorkState {
     const ended: RunRecord[] = [];
     for (const run of changes.newRuns ?? []) {
       if (isOver(run.state)) events.push(endEvent(run, momentOf(this.#context).now));
+      else this.onNew(run);
       this.#runs.set(run.id, { working: run, committed: null, orderSent: 0 });
       this.#index(run);
     }
@@ -292,19 +303,23 @@ export class WorkState {
 
   #index(run: RunRecord): void {
     if (isOver(run.state)) return;
-    addTo(this.#openOfJob, run.job, run.id);
+    const line = lineOf(run);
+    addTo(this.#openOfLine, line, run.id);
+    if (run.target !== null) addTo(this.#openForAgent, run.target, run.id);
     const attempt = openAttempt(run);
     if (attempt === null) return;
     addTo(this.#openOnAgent, attempt.agent, run.id);
-    addTo(this.#underWay, run.job, run.id);
+    addTo(this.#underWay, line, run.id);
   }
 
   #unindex(run: RunRecord): void {
-    removeFrom(this.#openOfJob, run.job, run.id);
+    const line = lineOf(run);
+    removeFrom(this.#openOfLine, line, run.id);
+    if (run.target !== null) removeFrom(this.#openForAgent, run.target, run.id);
     const attempt = openAttempt(run);
     if (attempt === null) return;
     removeFrom(this.#openOnAgent, attempt.agent, run.id);
-    removeFrom(this.#underWay, run.job, run.id);
+    removeFrom(this.#underWay, line, run.id);
   }
 
   #lookUp(ids: Iterable<string> = []): RunRecord[] {

@@ -1,19 +1,20 @@
 import { formatDurationMs } from '@understudy/shared/kernel/duration';
 import { formatTerm } from '@understudy/shared/kernel/term';
-import type { AgentView, Attempt, EventView, JobView, Run } from '@understudy/shared/protocol/api';
+import type { AgentView, Attempt, EventView, JobView, Run, RunBatch } from '@understudy/shared/protocol/api';
 import type { Schedule, ScheduleView } from '@understudy/shared/protocol/schedule';
 import { causeOf } from '../dispatch/after.ts';
 import { type AttemptRecord, logBytesOf, type RunRecord } from '../dispatch/run.ts';
 import type { AgentRecord, EventRecord, JobRecord } from '../store/records.ts';
 
 export function jobView({ definition }: JobRecord): JobView {
-  const { timeoutMs, catchUpWindowMs, retries, schedule, ...job } = definition;
+  const { timeoutMs, catchUpWindowMs, lateMs, retries, schedule, ...job } = definition;
   const { delayMs, maxDelayMs, ...rest } = retries;
   const [delay, maxDelay] = [formatDurationMs(delayMs), formatDurationMs(maxDelayMs)];
   return {
     ...job,
     schedule: schedule === null ? null : scheduleView(schedule),
     catchUpWindow: duration(catchUpWindowMs),
+    late: duration(lateMs),
     retries: { ...rest, delay, maxDelay },
     timeout: duration(timeoutMs),
   };
@@ -34,17 +35,28 @@ export function runView(run: RunRecord): Run {
     term: formatTerm(run.term),
     retryOf: run.retryOf,
     causedBy: causeOf(run.idempotencyKey),
+    target: run.target,
+    batch: run.batch,
+    lateAt: instant(run.lateAt),
     parameters: run.parameters,
     attempts: run.attempts.map(attemptView),
     logBytes: logBytesOf(run),
   };
 }
 
+/** Runs that were made for one order. */
+export function batchView(runs: readonly RunRecord[]): RunBatch {
+  return { batch: runs[0]?.batch ?? null, items: runs.map(runView) };
+}
+
 export function agentView(record: AgentRecord, isConnected: boolean, running: number): AgentView {
-  const { id, draining, labels, slots, version, lost, lastSeenAt } = record;
+  const { id, draining, drainUntil, labels, slots, version, lost, lastSeenAt } = record;
   const state = isConnected ? 'connected' : lost ? 'lost' : 'disconnected';
   const seen = isConnected ? Date.now() : lastSeenAt;
-  return { id, state, draining, labels, slots, running, version, lastSeenAt: iso(seen) };
+  return {
+    ...{ id, state, draining, drainUntil: instant(drainUntil) },
+    ...{ labels, slots, running, version, lastSeenAt: iso(seen) },
+  };
 }
 
 export function eventView({

@@ -29,6 +29,7 @@ export type RunState = (typeof runStates)[number];
 const timeoutSchema = durationSchema(1, 2_147_483_647);
 const delaySchema = durationSchema(0, DAY_MS);
 const exitCodeSchema = z.number().int().min(-2_147_483_648).max(2_147_483_647);
+const lateSchema = durationSchema(1_000, 366 * DAY_MS);
 const windowSchema = durationSchema(1_000, 3_660 * DAY_MS);
 
 /** `delayMs` is another way to write `delay`. Of `exitCodes` null means: any failure is tried again. */
@@ -83,22 +84,30 @@ export const jobSchema = z
     catchUp: z.enum(['none', 'latest', 'all']).default('latest'),
     catchUpWindow: windowSchema.nullable().optional(),
     catchUpWindowMs: windowSchema.nullable().optional(),
+    agents: z.enum(['one', 'every']).default('one'),
+    late: lateSchema.nullable().optional(),
+    lateMs: lateSchema.nullable().optional(),
     priority: z.number().int().min(-1_000).max(1_000).default(0),
     paused: z.boolean().default(false),
   })
-  .transform(({ timeout, timeoutMs, catchUpWindow, catchUpWindowMs, http: _, ...job }) => ({
+  .transform(({ catchUpWindow, catchUpWindowMs, late, lateMs, ...job }) => ({
+    ...job,
+    catchUpWindowMs: catchUpWindow ?? catchUpWindowMs ?? null,
+    lateMs: late ?? lateMs ?? null,
+  }))
+  .transform(({ timeout, timeoutMs, http: _, ...job }) => ({
     ...job,
     timeoutMs: timeout ?? timeoutMs ?? null,
-    catchUpWindowMs: catchUpWindow ?? catchUpWindowMs ?? null,
   }));
 export type Job = z.infer<typeof jobSchema>;
 export type JobInput = z.input<typeof jobSchema>;
 
 /** A job as the API shows it; can be sent back as it is. */
-export interface JobView extends Omit<Job, 'timeoutMs' | 'catchUpWindowMs' | 'retries' | 'schedule'> {
+export interface JobView extends Omit<Job, 'timeoutMs' | 'catchUpWindowMs' | 'lateMs' | 'retries' | 'schedule'> {
   readonly timeout: string | null;
   readonly schedule: ScheduleView | null;
   readonly catchUpWindow: string | null;
+  readonly late: string | null;
   readonly retries: Omit<Job['retries'], 'delayMs' | 'maxDelayMs'> & {
     readonly delay: string;
     readonly maxDelay: string;
@@ -152,6 +161,12 @@ export interface Run {
   readonly retryOf: string | null;
   /** The run whose end this one follows. */
   readonly causedBy: string | null;
+  /** The one agent on which it may run, of a job that runs on every agent. */
+  readonly target: string | null;
+  /** What the runs of one order to every agent have in common. */
+  readonly batch: string | null;
+  /** When it was noticed that it had not started in time. */
+  readonly lateAt: string | null;
   readonly parameters: Readonly<Record<string, string>>;
   readonly attempts: readonly Attempt[];
   readonly logBytes: number;
@@ -162,11 +177,36 @@ export interface AgentView {
   readonly id: string;
   readonly state: 'connected' | 'disconnected' | 'lost';
   readonly draining: boolean;
+  /** Until then what runs on it may go on; null: as long as it likes. */
+  readonly drainUntil: string | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly slots: number;
   readonly running: number;
   readonly version: string;
   readonly lastSeenAt: string;
+}
+
+/** What an order of a job that runs on every agent came to: a run for each agent that was there. */
+export interface RunBatch {
+  readonly batch: string | null;
+  readonly items: readonly Run[];
+}
+
+/** What a backfill came to: the runs that it made, and for how many instants there were some already. */
+export interface BackfillAnswer {
+  readonly created: readonly string[];
+  readonly existing: number;
+}
+
+/** Something that became of a run, in the order in which it did. */
+export interface RunStep {
+  readonly at: string;
+  /** The term under which it was decided or taken in; null where that is not on record. */
+  readonly term: string | null;
+  readonly what: string;
+  readonly attempt: number | null;
+  readonly agent: string | null;
+  readonly message: string;
 }
 
 /** The pair as its active controller sees it. */

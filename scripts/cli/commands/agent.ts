@@ -41,11 +41,21 @@ export function addAgentCommand(program: Command): void {
   agent
     .command('drain <id>')
     .description('give this agent no more runs; what runs there goes on')
-    .action((id: string, _options: unknown, command: Command) => change(id, 'drain', command));
+    .option('--deadline <duration>', 'end what still runs there after so long, like 10m')
+    .action((id: string, options: { deadline?: string }, command: Command) =>
+      change({ id, verb: 'drain', body: options }, command),
+    );
   agent
     .command('resume <id>')
     .description('give this agent runs again')
-    .action((id: string, _options: unknown, command: Command) => change(id, 'resume', command));
+    .action((id: string, _options: unknown, command: Command) => change({ id, verb: 'resume' }, command));
+  agent
+    .command('remove <id>')
+    .description('forget an agent that is gone for good')
+    .action(async (id: string, _options: unknown, command: Command) => {
+      await apiFor(command).request({ method: 'DELETE', path: pathOf(id) });
+      print(`${id} removed`);
+    });
 }
 
 /** All agents that the active controller knows. */
@@ -67,8 +77,14 @@ export function agentTable(agents: readonly AgentView[]): string {
   return table(['AGENT', 'STATE', 'RUNNING', 'LABELS', 'LAST SEEN'], rows);
 }
 
-async function change(id: string, verb: 'drain' | 'resume', command: Command): Promise<void> {
-  const path = `/agents/${encodeURIComponent(id)}/${verb}`;
-  await apiFor(command).request({ method: 'POST', path });
+async function change(
+  { id, verb, body = {} }: { id: string; verb: 'drain' | 'resume'; body?: object },
+  command: Command,
+): Promise<void> {
+  await apiFor(command).request({ method: 'POST', path: `${pathOf(id)}/${verb}`, body });
   print(verb === 'drain' ? `${id} is draining` : `${id} takes runs again`);
+}
+
+function pathOf(id: string): string {
+  return `/agents/${encodeURIComponent(id)}`;
 }

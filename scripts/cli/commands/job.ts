@@ -1,4 +1,10 @@
-import type { JobView, NextInstants, Run } from '@understudy/shared/protocol/api';
+import type {
+  BackfillAnswer,
+  JobView,
+  NextInstants,
+  Run,
+  RunBatch,
+} from '@understudy/shared/protocol/api';
 import { UserError } from '@understudy/shared/runtime/errors';
 import type { Command } from 'commander';
 import type { ApiClient } from '../client/api-client.ts';
@@ -20,7 +26,7 @@ interface RunOptions {
 export function addJobCommand(program: Command): void {
   const job = program
     .command('job')
-    .description('jobs: list, show, next, apply, run, pause, resume, delete');
+    .description('jobs: list, show, next, apply, run, backfill, pause, resume, delete');
   job
     .command('list')
     .description('all jobs')
@@ -64,6 +70,13 @@ export function addJobCommand(program: Command): void {
     .action((name: string, options: RunOptions, command: Command) =>
       runJob(apiFor(command), name, options),
     );
+  job
+    .command('backfill <name>')
+    .description('run what its schedule should have run in the past; what ran is left as it is')
+    .requiredOption('--from <instant>', 'the first instant, like 2026-01-31T00:00:00Z')
+    .requiredOption('--to <instant>', 'the end, which is not part of it')
+    .option('--json', 'as JSON')
+    .action(backfill);
   for (const verb of ['pause', 'resume'] as const) {
     job
       .command(`${verb} <name>`)
@@ -95,13 +108,27 @@ async function showNext(
   print(next.items.length === 0 ? 'never' : next.items.join('\n'));
 }
 
+async function backfill(
+  name: string,
+  { json, ...body }: { from: string; to: string; json?: true },
+  command: Command,
+): Promise<void> {
+  const path = `${pathOf(name)}/backfill`;
+  const answer = await apiFor(command).request<BackfillAnswer>({ method: 'POST', path, body });
+  if (json) return printJson(answer);
+  for (const id of answer.created) print(id);
+  process.stderr.write(`${answer.created.length} runs made, ${answer.existing} were there\n`);
+}
+
 async function runJob(api: ApiClient, name: string, options: RunOptions): Promise<void> {
-  const started = await api.request<Run>({
+  const answer = await api.request<Run | RunBatch>({
     method: 'POST',
     path: `${pathOf(name)}/runs`,
     body: { parameters: parametersOf(options.param) },
     ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
   });
+  if ('items' in answer) return await runEvery(api, answer, options);
+  const started = answer;
   if (!options.wait && !options.follow) {
     if (options.json) printJson(started);
     else print(started.id);
@@ -114,6 +141,17 @@ async function runJob(api: ApiClient, name: string, options: RunOptions): Promis
   if (options.json) printJson(run);
   else process.stderr.write(`${run.state}${run.reason === null ? '' : `: ${run.reason}`}\n`);
   if (run.state !== 'succeeded') process.exitCode = 1;
+}
+
+/** A job that runs on every agent: one run each. */
+async function runEvery(api: ApiClient, batch: RunBatch, options: RunOptions): Promise<void> {
+  const isAwaited = options.wait === true || options.follow === true;
+  const runs = isAwaited
+    ? await Promise.all(batch.items.map(({ id }) => waitForRun(api, id)))
+    : batch.items;
+  if (options.json) printJson({ ...batch, items: runs });
+  else for (const run of runs) print(`${run.id} ${run.target ?? '-'} ${run.state}`);
+  if (isAwaited && runs.some(({ state }) => state !== 'succeeded')) process.exitCode = 1;
 }
 
 function parametersOf(given: readonly string[]): Record<string, string> {

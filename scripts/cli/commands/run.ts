@@ -1,4 +1,4 @@
-import type { Run } from '@understudy/shared/protocol/api';
+import type { Page, Run, RunStep } from '@understudy/shared/protocol/api';
 import { UserError } from '@understudy/shared/runtime/errors';
 import type { Command } from 'commander';
 import { followLog, readLog } from '../client/follow-log.ts';
@@ -16,7 +16,7 @@ interface ListOptions {
 
 /** `run`: what ran, runs, or will run. */
 export function addRunCommand(program: Command): void {
-  const run = program.command('run').description('runs: list, show, logs, cancel, retry');
+  const run = program.command('run').description('runs: list, show, history, logs, cancel, retry');
   run
     .command('list')
     .description('runs, newest first')
@@ -39,6 +39,16 @@ export function addRunCommand(program: Command): void {
     .description('one run with its attempts, as JSON')
     .action(async (id: string, _options: unknown, command: Command) => {
       printJson(await apiFor(command).request<Run>({ method: 'GET', path: pathOf(id) }));
+    });
+  run
+    .command('history <id>')
+    .description('what became of a run: who ordered it, where it was tried, what was reported when')
+    .option('--json', 'as JSON')
+    .action(async (id: string, options: { json?: true }, command: Command) => {
+      const path = `${pathOf(id)}/history`;
+      const { items } = await apiFor(command).request<Page<RunStep>>({ method: 'GET', path });
+      if (options.json) printJson(items);
+      else print(historyTable(items));
     });
   run
     .command('logs <id>')
@@ -81,6 +91,17 @@ function runTable(runs: readonly Run[]): string {
     run.reason ?? (run.exitCode === null ? '' : `exit ${run.exitCode}`),
   ]);
   return table(['RUN', 'JOB', 'STATE', 'AGENT', 'TERM', 'CREATED', 'FINISHED', 'RESULT'], rows);
+}
+
+function historyTable(steps: readonly RunStep[]): string {
+  const rows = steps.map((step) => [
+    step.at,
+    step.what,
+    step.agent ?? '-',
+    showTerm(step.term),
+    step.message,
+  ]);
+  return table(['AT', 'WHAT', 'AGENT', 'TERM', 'MESSAGE'], rows);
 }
 
 function pathOf(id: string): string {

@@ -6,12 +6,12 @@ import { TOKEN } from './bench.ts';
 
 /** The worker's side of the protocol, with nothing behind it. */
 export class FakeWorker {
-  readonly #bench: Bench;
+  #bench: Bench;
   readonly #name: string;
   readonly #orders: OrderWire[] = [];
   readonly #incarnation = randomUUID();
   readonly #journal = randomUUID();
-  readonly #stream = new AbortController();
+  #stream = new AbortController();
   #seq = 0;
   #arrived: () => void = () => undefined;
 
@@ -38,6 +38,15 @@ export class FakeWorker {
     const response = await this.ask(String(more.session ?? 0));
     void this.#read(response).catch(() => undefined);
     await this.order('hello');
+  }
+
+  /** Goes to another controller, and says what it runs. */
+  async moveTo(bench: Bench, attempts: RegisterWire['attempts']): Promise<void> {
+    this.#stream.abort();
+    this.#stream = new AbortController();
+    this.#bench = bench;
+    this.forget();
+    await this.join({ attempts });
   }
 
   /** Asks for the stream of orders of a session. */

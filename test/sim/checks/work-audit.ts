@@ -1,3 +1,4 @@
+import { isFollowed } from '@understudy/controller/dispatch/after';
 import { isOver, mayFollow, type RunRecord } from '@understudy/controller/dispatch/run';
 import type { Term } from '@understudy/shared/kernel/term';
 import type { Writes } from '../store/repository.ts';
@@ -85,6 +86,10 @@ export class WorkAudit {
       if (run === undefined && this.#lossy.has(id)) continue;
       if (run === undefined) return `run ${id} was acknowledged and is gone`;
       if (!isOver(run.state)) return `run ${id} is still ${run.state}`;
+      if (this.#lossy.has(id) || !isFollowed('ended', run.state)) continue;
+      const follower = repository.get(`${id}-after`);
+      if (follower === undefined) return `nothing followed the end of run ${id}`;
+      if (!isOver(follower.state)) return `run ${follower.id} is still ${follower.state}`;
     }
     return null;
   }

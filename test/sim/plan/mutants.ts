@@ -160,6 +160,13 @@ export const mutants: readonly Mutant[] = [
     within: 2_000,
   },
   {
+    name: 'a follower after the end of its cause',
+    breaks: 'a run that follows another one is committed with the end of that one',
+    rules: { ...soundRules, followersTravelWithCause: false },
+    shape: withAgents('crash-controller', 'crash-heartbeat', 'slow-store'),
+    within: 4_000,
+  },
+  {
     name: "the store's clock alone",
     breaks: 'silence is observed on the own clock as well',
     rules: withStep(believeTheStoresClock),

@@ -32,6 +32,8 @@ export interface Rules {
   readonly hasIncarnations: boolean;
   /** An agent refuses orders of a term below the highest that it has seen. */
   readonly agentChecksTerm: boolean;
+  /** A run that follows another one is committed with the end of that one. */
+  readonly followersTravelWithCause: boolean;
   /** An agent's journal is on disk before a process starts. */
   readonly agentJournals: boolean;
 }
@@ -48,5 +50,6 @@ export const soundRules: Rules = {
   refusalIsNoProof: true,
   hasIncarnations: true,
   agentChecksTerm: true,
+  followersTravelWithCause: true,
   agentJournals: true,
 };

@@ -17,6 +17,7 @@ import {
 import type { Term } from '@understudy/shared/kernel/term';
 import type { SimCommitter } from '../node/committer.ts';
 import type { SimController } from '../node/controller.ts';
+import { followerOf } from '../node/user-run.ts';
 import type { Loaded } from '../store/repository.ts';
 import type { World } from '../world.ts';
 import type { Report } from './messages.ts';
@@ -274,18 +275,29 @@ export class WorkPlane {
       if (run.state === 'queued') this.#enqueue(run);
       else this.#queue.remove(run.id);
     }
+    const newRuns = runs.flatMap((run) => followerOf(run, this.#moment()) ?? []);
+    const isWithCause = this.#world.rules.followersTravelWithCause;
     this.#committer.commit({
-      runs,
-      journals,
+      ...{ runs, journals, newRuns: isWithCause ? newRuns : [] },
       done: () => {
         for (const { id } of runs) {
           const entry = this.#runs.get(id);
           if (entry !== undefined && isOver(entry.working.state)) this.#runs.delete(id);
         }
+        for (const run of newRuns) {
+          if (isWithCause) this.#takeIn(run);
+          else this.create(run, () => undefined);
+        }
         done?.();
       },
     });
     if (runs.length > 0) this.#kick();
+  }
+
+  /** A run that is committed. */
+  #takeIn(run: RunRecord): void {
+    this.#runs.set(run.id, { working: run, isCommitted: true, orderSent: 0 });
+    this.#enqueue(run);
   }
 
   #enqueue(run: RunRecord): void {

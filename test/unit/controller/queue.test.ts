@@ -3,9 +3,10 @@ import test from 'ava';
 
 const waiting = (id: string, over: Partial<Waiting> = {}): Waiting => ({
   id,
-  job: 'j',
+  line: 'j',
   priority: 0,
   selector: {},
+  target: null,
   limit: null,
   ...over,
 });
@@ -42,10 +43,10 @@ test('a run goes only to an agent that has all labels it asks for', (t) => {
   t.deepEqual(queue.take([able], idle), [{ run: 'a', agent: 'w2' }]);
 });
 
-test('of a serial job one run is given out, and the next when the job is idle, in order', (t) => {
+test('of a serial line one run is given out, and the next when the job is idle, in order', (t) => {
   const queue = queueOf(
-    ...['a', 'b', 'c'].map((id) => waiting(id, { job: 's', limit: 1 })),
-    waiting('d', { job: 'other' }),
+    ...['a', 'b', 'c'].map((id) => waiting(id, { line: 's', limit: 1 })),
+    waiting('d', { line: 'other' }),
   );
   const first = queue.take([agent('w1', 9)], idle).map(({ run }) => run);
   t.deepEqual(first, ['a', 'd']);
@@ -59,10 +60,23 @@ test('of a serial job one run is given out, and the next when the job is idle, i
   );
 });
 
-test('of a job with a limit so many runs are given out at once, in order', (t) => {
+test('a run for one agent goes to that agent only, and holds up no other', (t) => {
   const queue = queueOf(
-    ...['a', 'b', 'c', 'd', 'e'].map((id) => waiting(id, { job: 's', limit: 3 })),
-    waiting('f', { job: 'other' }),
+    waiting('a', { target: 'w2' }),
+    waiting('b'),
+    waiting('c', { target: 'w2', selector: { zone: 'eu' } }),
+  );
+  const first = queue.take([agent('w1', 9)], idle);
+  t.deepEqual(first, [{ run: 'b', agent: 'w1' }]);
+  const second = queue.take([agent('w1', 9), agent('w2', 9)], idle);
+  t.deepEqual(second, [{ run: 'a', agent: 'w2' }], 'w2 has lost the label that c asks for');
+  t.is(queue.size, 1);
+});
+
+test('of a line with a limit so many runs are given out at once, in order', (t) => {
+  const queue = queueOf(
+    ...['a', 'b', 'c', 'd', 'e'].map((id) => waiting(id, { line: 's', limit: 3 })),
+    waiting('f', { line: 'other' }),
   );
   const take = (underWay: number) =>
     queue.take([agent('w1', 9)], (job) => (job === 's' ? underWay : 0)).map(({ run }) => run);
@@ -92,7 +106,7 @@ test('with 10,000 runs of a busy serial job few are looked at, and other jobs ar
   let looks = 0;
   const queue = new RunQueue();
   for (let i = 0; i < 10_000; i += 1) {
-    const run = waiting(`s${i}`, { job: 's' });
+    const run = waiting(`s${i}`, { line: 's' });
     queue.add({
       ...run,
       get limit() {
@@ -101,7 +115,7 @@ test('with 10,000 runs of a busy serial job few are looked at, and other jobs ar
       },
     } as Waiting);
   }
-  queue.add(waiting('d', { job: 'other' }));
+  queue.add(waiting('d', { line: 'other' }));
   looks = 0;
   const isBusy = (job: string) => (job === 's' ? 1 : 0);
   t.deepEqual(queue.take([agent('w1', 9)], isBusy), [{ run: 'd', agent: 'w1' }]);
@@ -110,7 +124,7 @@ test('with 10,000 runs of a busy serial job few are looked at, and other jobs ar
 });
 
 test('runs of serial jobs keep their order among those of other jobs, whatever was removed', (t) => {
-  const serial = (id: string, job: string) => waiting(id, { job, limit: 1 });
+  const serial = (id: string, line: string) => waiting(id, { line, limit: 1 });
   const queue = queueOf(serial('a1', 'a'), serial('b1', 'b'), serial('a2', 'a'), serial('a3', 'a'));
   queue.add(waiting('c'));
   queue.add(serial('b2', 'b'));

@@ -2,6 +2,7 @@ import { Scheduler } from '@understudy/controller/scheduler/scheduler';
 import type { Changes } from '@understudy/controller/store/changes';
 import type { JobRecord } from '@understudy/controller/store/records';
 import type { TenureContext } from '@understudy/controller/work/context';
+import { RunPlanner } from '@understudy/controller/work/planner';
 import { RunService } from '@understudy/controller/work/runs';
 import { WorkState } from '@understudy/controller/work/state';
 import test from 'ava';
@@ -31,12 +32,13 @@ function setUp(overlap: 'queue' | 'skip', catchUp: 'latest' | 'all', now: number
   const state = new WorkState(context);
   const schedule = { cron: '* * * * *', timezone: 'UTC' };
   const job = {
-    definition: { name: 'job', schedule, paused: false, catchUp, catchUpWindowMs: null, overlap, concurrency: null, parameters: null, after: [] },
+    definition: { name: 'job', schedule, paused: false, catchUp, catchUpWindowMs: null, overlap, concurrency: null, parameters: null, after: [], agents: 'one' },
     decidedUntil: start,
   } as unknown as JobRecord;
   state.jobs.set('job', job);
-  const runs = new RunService(context, state, {} as never);
-  return { scheduler: new Scheduler(context, state, runs), commits, state };
+  const planner = new RunPlanner(context, state);
+  const runs = new RunService(context, state, {} as never, planner);
+  return { scheduler: new Scheduler(context, { state, planner, runs }), commits, state };
 }
 
 test('a backlog is decided over several ticks, each with its runs in one commit', (t) => {
