@@ -61,7 +61,12 @@ export function jobRoutes({ jobs, runs, backfill, state }: AppParts): Router {
     const job = jobs.get(nameOf(context));
     const { parameters } = check(runRequestSchema, bodyOf(context) ?? {});
     const idempotencyKey = idempotencyKeyOf(context);
-    const request = { scheduledFor: null, parameters, idempotencyKey, orderedBy: callerOf(context) };
+    const request = {
+      scheduledFor: null,
+      parameters,
+      idempotencyKey,
+      orderedBy: callerOf(context),
+    };
     const submitted = await runs.submit(job, request);
     context.status = submitted.isNew ? 201 : 200;
     if (job.definition.agents === 'one') context.body = runView(submitted.run);

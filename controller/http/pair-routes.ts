@@ -1,8 +1,8 @@
 import Router from '@koa/router';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type { AgentView, PairView } from '@understudy/shared/protocol/api';
-import { DAY_MS, durationSchema } from '@understudy/shared/protocol/forms';
 import { eventPlace } from '@understudy/shared/protocol/events';
+import { DAY_MS, durationSchema } from '@understudy/shared/protocol/forms';
 import { z } from 'zod';
 import { sendEvents } from '../stream/events.ts';
 import { openEventStream } from '../stream/sse.ts';
@@ -23,7 +23,9 @@ const eventsSchema = z.object({
 
 /** So long what runs on the agent may go on; null: as long as it likes. */
 const drainSchema = z.strictObject({
-  deadline: durationSchema(0, 366 * DAY_MS).nullable().default(null),
+  deadline: durationSchema(0, 366 * DAY_MS)
+    .nullable()
+    .default(null),
 });
 
 /** Events of the pair have a cursor of their own: two heartbeats tell them, each in its time. */

@@ -40,6 +40,7 @@ export function limitOf({ overlap, concurrency }: OverlapPolicy): number | null 
 }
 
 function reasonToSkip(full: number): string {
-  const which = full === 1 ? 'an earlier run of this job is' : `${full} earlier runs of this job are`;
+  const which =
+    full === 1 ? 'an earlier run of this job is' : `${full} earlier runs of this job are`;
   return `${which} not over (overlap: skip)`;
 }

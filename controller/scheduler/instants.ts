@@ -74,9 +74,9 @@ function offsetIn(timezone: string): (instant: number) => number {
   const format = formatOf(timezone);
   return (instant) => {
     const whole = Math.floor(instant / 1_000) * 1_000;
-    const [, month, day, year, hour, minute, second] = (
-      PARTS.exec(format.format(whole)) ?? []
-    ).map(Number);
+    const [, month, day, year, hour, minute, second] = (PARTS.exec(format.format(whole)) ?? []).map(
+      Number,
+    );
     const wall = Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
     return wall - whole;
   };

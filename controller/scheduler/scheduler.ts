@@ -60,10 +60,7 @@ export class Scheduler {
   #heldFrom: number | null = null;
   #held: { readonly from: number; readonly to: number } | null = null;
 
-  constructor(
-    context: TenureContext,
-    { state, planner, runs }: SchedulerParts,
-  ) {
+  constructor(context: TenureContext, { state, planner, runs }: SchedulerParts) {
     this.#context = context;
     this.#state = state;
     this.#planner = planner;

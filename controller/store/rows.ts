@@ -1,6 +1,6 @@
 import { type Job, jobSchema } from '@understudy/shared/protocol/api';
-import { DAY_MS } from '@understudy/shared/protocol/forms';
 import { eventId, type PairEvent } from '@understudy/shared/protocol/events';
+import { DAY_MS } from '@understudy/shared/protocol/forms';
 import type { AttemptRecord, RunRecord, RunSpec } from '../dispatch/run.ts';
 import type { AgentRecord, EventKind, EventRecord, JobRecord } from './records.ts';
 
@@ -83,12 +83,17 @@ function runFrom(row: Row, attempts: readonly AttemptRecord[]): RunRecord {
 }
 
 /** As it may have been written by a version that knew less. */
-type StoredSpec = Partial<RunSpec> &
-  Omit<RunSpec, 'onAgentLost' | 'limit' | 'lateMs'> & { readonly serial?: boolean };
+type StoredSpec = Partial<Omit<RunSpec, 'retries'>> &
+  Omit<RunSpec, 'onAgentLost' | 'limit' | 'lateMs' | 'retries'> & {
+    readonly retries: Partial<RunSpec['retries']> & Pick<RunSpec['retries'], 'limit'>;
+    readonly serial?: boolean;
+  };
+
+const oldestRetries = { delayMs: 1_000, backoff: 1, maxDelayMs: DAY_MS, exitCodes: null };
 
 function specFrom({ serial = false, ...spec }: StoredSpec): RunSpec {
   const { limit = serial ? 1 : null, onAgentLost = 'retry', lateMs = null } = spec;
-  const retries = { maxDelayMs: DAY_MS, exitCodes: null, ...spec.retries };
+  const retries = { ...oldestRetries, ...spec.retries };
   return { ...spec, limit, onAgentLost, lateMs, retries };
 }
 

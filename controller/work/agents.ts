@@ -195,7 +195,8 @@ export class AgentService {
   async drain(id: string, deadlineMs: number | null): Promise<void> {
     const { now } = momentOf(this.#context);
     const drainUntil = deadlineMs === null ? null : now + deadlineMs;
-    const by = drainUntil === null ? '' : `, and is to be free at ${new Date(drainUntil).toISOString()}`;
+    const by =
+      drainUntil === null ? '' : `, and is to be free at ${new Date(drainUntil).toISOString()}`;
     const event = this.#event(id, 'agent-draining', `is given no more runs${by}`);
     await this.#change(id, { draining: true, drainUntil }, event);
   }
@@ -295,9 +296,12 @@ export class AgentService {
     const runs = open
       .filter(({ spec, cancelReason }) => spec.delivery === 'at-most-once' && cancelReason === null)
       .map((run) => cancelRun(run, reason, moment));
-    const events = [this.#event(id, 'agent-drained', `had to be free, with ${open.length} attempts`)];
+    const events = [
+      this.#event(id, 'agent-drained', `had to be free, with ${open.length} attempts`),
+    ];
     void this.#state.apply({ runs, events }).then(() => {
-      for (const run of this.#state.openOnAgent(id)) this.#orderEnd(run, run.cancelReason ?? reason);
+      for (const run of this.#state.openOnAgent(id))
+        this.#orderEnd(run, run.cancelReason ?? reason);
     });
   }
 

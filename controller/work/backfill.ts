@@ -52,7 +52,10 @@ export class BackfillService {
     this.onBegin(name);
     const decided = await reader.decidedInstants(name, range.from, range.to);
     const wanted = instants.filter((at) => decided.get(at) !== true);
-    const changes = this.#plan(job, wanted.map((at) => requestFor(at, decided.has(at), range)));
+    const changes = this.#plan(
+      job,
+      wanted.map((at) => requestFor(at, decided.has(at), range)),
+    );
     const { existing } = await committed(context, state.apply({ newRuns: changes }));
     const created = changes.filter(({ id }) => !existing.has(id));
     const instantsMade = new Set(created.map(({ spec }) => spec.instant)).size;
@@ -88,7 +91,8 @@ function instantsWithin(schedule: Schedule | null, range: BackfillRange, now: nu
   const { from, to } = range;
   if (schedule === null) throw new Refusal('invalid', 'the job has no schedule');
   if (from >= to) throw invalid('to', 'an instant after from');
-  if (to > now) throw invalid('to', 'an instant that is over; what is to come is run by the schedule');
+  if (to > now)
+    throw invalid('to', 'an instant that is over; what is to come is run by the schedule');
   const walk = instantsOf(schedule)(from - 1);
   const found: number[] = [];
   for (let at = walk(); at !== null && at < to; at = walk()) {

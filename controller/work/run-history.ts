@@ -44,7 +44,13 @@ function attemptSteps(attempt: AttemptRecord): Step[] {
     { ...of, at: orderedAt, term, what: 'ordered', message: `attempt ${number} goes to ${agent}` },
   ];
   if (startedAt !== null) {
-    steps.push({ ...of, at: startedAt, term: null, what: 'started', message: `${agent} started it` });
+    steps.push({
+      ...of,
+      at: startedAt,
+      term: null,
+      what: 'started',
+      message: `${agent} started it`,
+    });
   }
   if (finishedAt !== null) {
     const why = attempt.reason === null ? '' : `: ${attempt.reason}`;

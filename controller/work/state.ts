@@ -208,7 +208,9 @@ export class WorkState {
 
   async #commitWithFollowers(changes: Changes, more: readonly Changes[]): Promise<Written> {
     const written = await this.#context.committer.commit(changes);
-    for (const { runs = [] } of more) for (const run of runs) if (!isOver(run.state)) this.onCancel(run);
+    for (const run of more.flatMap(({ runs = [] }) => runs)) {
+      if (!isOver(run.state)) this.onCancel(run);
+    }
     return written;
   }
 

@@ -1,6 +1,13 @@
 import { formatDurationMs } from '@understudy/shared/kernel/duration';
 import { formatTerm } from '@understudy/shared/kernel/term';
-import type { AgentView, Attempt, EventView, JobView, Run, RunBatch } from '@understudy/shared/protocol/api';
+import type {
+  AgentView,
+  Attempt,
+  EventView,
+  JobView,
+  Run,
+  RunBatch,
+} from '@understudy/shared/protocol/api';
 import type { Schedule, ScheduleView } from '@understudy/shared/protocol/schedule';
 import { causeOf } from '../dispatch/after.ts';
 import { type AttemptRecord, logBytesOf, type RunRecord } from '../dispatch/run.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { DAY_MS, durationSchema, text } from './forms.ts';
 import { parameterDefinitionsSchema, parameterNameSchema } from './parameters.ts';
 import { type ScheduleView, scheduleSchema } from './schedule.ts';
-import { DAY_MS, durationSchema, text } from './forms.ts';
 
 /** Names of jobs, agents, nodes, pairs and labels: safe in URLs, logs, file names and metrics. */
 export const nameSchema = z
@@ -103,7 +103,8 @@ export type Job = z.infer<typeof jobSchema>;
 export type JobInput = z.input<typeof jobSchema>;
 
 /** A job as the API shows it; can be sent back as it is. */
-export interface JobView extends Omit<Job, 'timeoutMs' | 'catchUpWindowMs' | 'lateMs' | 'retries' | 'schedule'> {
+export interface JobView
+  extends Omit<Job, 'timeoutMs' | 'catchUpWindowMs' | 'lateMs' | 'retries' | 'schedule'> {
   readonly timeout: string | null;
   readonly schedule: ScheduleView | null;
   readonly catchUpWindow: string | null;

@@ -21,7 +21,8 @@ export const durationSchema = (minMs: number, maxMs: number) =>
     return z.NEVER;
   });
 
-const INSTANT_FORM = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
+const INSTANT_FORM =
+  /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
 
 /** An instant as users write it, ISO 8601 with its distance from UTC. Parsed to the same instant in UTC. */
 export const instantSchema = z.string().transform((value, context) => {

@@ -46,7 +46,8 @@ const definitionSchema = z
       const message = `expected ${describeParameter(ofType)}`;
       context.addIssue({ code: 'custom', path: ['values', index], message });
     }
-    if (definition.default === null || parameterText(definition, definition.default) !== null) return;
+    if (definition.default === null || parameterText(definition, definition.default) !== null)
+      return;
     const message = `expected ${describeParameter(definition)}`;
     context.addIssue({ code: 'custom', path: ['default'], message });
   });
@@ -113,9 +114,12 @@ function textOf(type: ParameterDefinition['type'], value: ParameterValue): strin
 
 function describeParameter({ type, values }: Pick<ParameterDefinition, 'type' | 'values'>): string {
   if (values !== null) return `one of ${values.join(', ')}`.slice(0, 200);
-  return { string: 'text', integer: 'a whole number', number: 'a number', boolean: 'true or false' }[
-    type
-  ];
+  return {
+    string: 'text',
+    integer: 'a whole number',
+    number: 'a number',
+    boolean: 'true or false',
+  }[type];
 }
 
 function namesOf(definitions: ParameterDefinitions): string {

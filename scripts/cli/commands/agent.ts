@@ -48,7 +48,9 @@ export function addAgentCommand(program: Command): void {
   agent
     .command('resume <id>')
     .description('give this agent runs again')
-    .action((id: string, _options: unknown, command: Command) => change({ id, verb: 'resume' }, command));
+    .action((id: string, _options: unknown, command: Command) =>
+      change({ id, verb: 'resume' }, command),
+    );
   agent
     .command('remove <id>')
     .description('forget an agent that is gone for good')

@@ -45,7 +45,7 @@ async function get(bench: Bench, id: string): Promise<Run> {
   return (await bench.ask('GET', `/api/v1/runs/${id}`)).body;
 }
 
-async function runsOf(bench: Bench, job: string): Promise<Run[]> {
+async function runsOf(bench: Bench, job: string): Promise<readonly Run[]> {
   const page: Page<Run> = (await bench.ask('GET', `/api/v1/runs?job=${job}&limit=1000`)).body;
   return page.items;
 }
@@ -62,7 +62,9 @@ test('parameters are checked, completed by defaults and given to the command', a
   const bench = await serving(t);
   const parameters = { DAY: { required: true }, COUNT: { type: 'integer', default: 3 } } as const;
   await put(bench, 'j', { parameters });
-  const wrong = await bench.ask('POST', '/api/v1/jobs/j/runs', { parameters: { COUNT: 'x', A: 1 } });
+  const wrong = await bench.ask('POST', '/api/v1/jobs/j/runs', {
+    parameters: { COUNT: 'x', A: 1 },
+  });
   t.is(wrong.status, 400);
   const { error } = wrong.body as ErrorBody;
   t.deepEqual((error.details as { field: string }[]).map(({ field }) => field).toSorted(), [
@@ -86,7 +88,7 @@ test('no more runs of a job are under way than its concurrency says', async (t) 
   const queued = (await runsOf(bench, 'j')).filter(({ state }) => state === 'queued');
   t.is(queued.length, 1);
   await w1.report(started(first.run), exited(first.run));
-  t.is((await w1.order('start')).run, queued[0]?.id);
+  t.is((await w1.order('start')).run, queued[0]?.id ?? '');
   t.not(first.run, second.run);
 });
 
@@ -177,7 +179,7 @@ test('a job for every agent has a run on each that is there, and the same ones f
 });
 
 test('what waits for an agent that is lost is skipped, for no other may run it', async (t) => {
-  const bench = await serving(t, { lostAfterMs: 300 });
+  const bench = await serving(t, { lostAfterMs: 4_000 });
   await put(bench, 'j', { agents: 'every' });
   const w1 = await worker(t, bench);
   await bench.ask('POST', '/api/v1/agents/w1/drain', {});
@@ -251,7 +253,7 @@ test('an agent that has to be free by a deadline keeps nothing that runs on it',
 });
 
 test('an agent that is gone for good is removed, one that is there is not', async (t) => {
-  const bench = await serving(t, { lostAfterMs: 300 });
+  const bench = await serving(t, { lostAfterMs: 4_000 });
   const w1 = await worker(t, bench);
   const remove = async () => (await bench.ask('DELETE', '/api/v1/agents/w1')).status;
   t.is(await remove(), 409);
@@ -294,7 +296,10 @@ test('the history of a run tells who ordered it, where it was tried and under wh
   );
   t.like(items[0], { message: 'ordered by pair token' });
   t.like(items[1], { agent: 'w1', attempt: 1, term: '5' });
-  const unknown = await bench.ask('GET', '/api/v1/runs/0198c0de-0000-7000-8000-000000000000/history');
+  const unknown = await bench.ask(
+    'GET',
+    '/api/v1/runs/0198c0de-0000-7000-8000-000000000000/history',
+  );
   t.is(unknown.status, 404);
 });
 

@@ -23,7 +23,10 @@ async function serving(t: ExecutionContext): Promise<Bench> {
   return bench;
 }
 
-async function put(bench: Bench, job: Partial<JobInput>): Promise<{ status: number; body: unknown }> {
+async function put(
+  bench: Bench,
+  job: Partial<JobInput>,
+): Promise<{ status: number; body: unknown }> {
   return await bench.ask('PUT', '/api/v1/jobs/j', { command: ['true'], ...job });
 }
 
@@ -74,14 +77,14 @@ test('what nobody decided about in time is recorded with the reason, and caught 
     },
     { what: 'all that was missed', ...within },
   );
-  const byInstant = runs.toSorted((a, b) =>
-    (a.scheduledFor ?? '') < (b.scheduledFor ?? '') ? -1 : 1,
-  );
-  const states = byInstant.map(({ state }) => state);
-  const skipped = byInstant.filter(({ state }) => state === 'skipped');
-  t.true(skipped.length >= 5 && skipped.length <= 7, states.join());
-  t.deepEqual(states.slice(skipped.length), Array(runs.length - skipped.length).fill('queued'));
-  for (const { reason } of skipped) t.regex(reason ?? '', /no controller was active.*catchUpWindow/);
+  for (const { state, scheduledFor, createdAt } of runs) {
+    const lateMs = Date.parse(createdAt) - Date.parse(scheduledFor ?? '');
+    t.is(state, lateMs > 60_000 ? 'skipped' : 'queued', `${lateMs} ms late`);
+  }
+  const skipped = runs.filter(({ state }) => state === 'skipped');
+  t.true(skipped.length > 0 && skipped.length < runs.length);
+  for (const { reason } of skipped)
+    t.regex(reason ?? '', /no controller was active.*catchUpWindow/);
 });
 
 test('a paused job has its instants recorded as skipped, and goes on when it is resumed', async (t) => {
@@ -123,7 +126,11 @@ test('a job runs once at an instant, which has to come still when it is set', as
     { what: 'its run', ...within },
   );
   t.is(run?.scheduledFor, at);
-  t.is((await put(bench, { schedule: { at }, priority: 1 })).status, 200, 'nothing new is asked for');
+  t.is(
+    (await put(bench, { schedule: { at }, priority: 1 })).status,
+    200,
+    'nothing new is asked for',
+  );
   const next: NextInstants = (await bench.ask('GET', '/api/v1/jobs/j/next')).body;
   t.deepEqual(next.items, []);
 });

@@ -4,8 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { type AppParts, makeHandler, routersOf } from '@understudy/controller/http/app';
 import type { Changes } from '@understudy/controller/store/changes';
 import { AgentService } from '@understudy/controller/work/agents';
+import { BackfillService } from '@understudy/controller/work/backfill';
 import type { TenureContext } from '@understudy/controller/work/context';
 import { JobService } from '@understudy/controller/work/jobs';
+import { RunPlanner } from '@understudy/controller/work/planner';
 import { ReportService } from '@understudy/controller/work/reports';
 import { RunService } from '@understudy/controller/work/runs';
 import { WorkState } from '@understudy/controller/work/state';
@@ -35,9 +37,15 @@ const examples: Readonly<Record<string, readonly [path: string, body?: unknown]>
   'DELETE /api/v1/jobs/:name': ['/api/v1/jobs/j'],
   'POST /api/v1/jobs/:name/pause': ['/api/v1/jobs/j/pause', {}],
   'POST /api/v1/jobs/:name/resume': ['/api/v1/jobs/j/resume', {}],
+  'GET /api/v1/jobs/:name/next': ['/api/v1/jobs/j/next'],
+  'POST /api/v1/jobs/:name/backfill': [
+    '/api/v1/jobs/j/backfill',
+    { from: '1970-01-01T00:00:01Z', to: '1970-01-01T00:00:03Z' },
+  ],
   'POST /api/v1/jobs/:name/runs': ['/api/v1/jobs/j/runs', {}],
   'GET /api/v1/runs': ['/api/v1/runs'],
   'GET /api/v1/runs/:id': [`/api/v1/runs/${RUN}`],
+  'GET /api/v1/runs/:id/history': [`/api/v1/runs/${OVER}/history`],
   'GET /api/v1/runs/:id/log': [`/api/v1/runs/${OVER}/log`],
   'POST /api/v1/runs/:id/cancel': [`/api/v1/runs/${RUN}/cancel`, {}],
   'POST /api/v1/runs/:id/retry': [`/api/v1/runs/${OVER}/retry`, {}],
@@ -45,6 +53,7 @@ const examples: Readonly<Record<string, readonly [path: string, body?: unknown]>
   'GET /api/v1/agents': ['/api/v1/agents'],
   'POST /api/v1/agents/:id/drain': ['/api/v1/agents/w1/drain', {}],
   'POST /api/v1/agents/:id/resume': ['/api/v1/agents/w1/resume', {}],
+  'DELETE /api/v1/agents/:id': ['/api/v1/agents/w1'],
   'GET /api/v1/events': ['/api/v1/events'],
   'GET /api/v1/events/stream': ['/api/v1/events/stream'],
   'POST /agent/v1/register': ['/agent/v1/register', { ...worker, session: 2 }],
@@ -78,16 +87,21 @@ async function setUp(t: ExecutionContext) {
     ...{ isAway: false, requireAnswers: () => undefined },
     ...{ run: async () => over, runs: async () => [over], listRuns: async () => [over] },
     ...{ events: async () => [], runByKey: async () => null },
+    ...{ decidedInstants: async () => new Map(), eventsOf: async () => [] },
   } as never;
   const state = new WorkState(context);
-  const definition = jobSchema.parse({ name: 'j', command: ['true'] });
+  const definition = jobSchema.parse({
+    ...{ name: 'j', command: ['true'], schedule: { every: '1s' } },
+  });
   const job = { definition, decidedUntil: 0, createdAt: 0, updatedAt: 0 };
   state.load({ jobs: [job], agents: [], runs: [makeRun({}, { id: RUN })] });
   const agents = new AgentService(context, state, { beatEveryMs: 1_000, lostAfterMs: 60_000 });
-  const runs = new RunService(context, state, reader);
+  const planner = new RunPlanner(context, state);
+  const runs = new RunService(context, state, reader, planner);
   const parts: AppParts = {
     ...{ context, state, agents, runs, reader, since: 0, token: 'secret' },
     jobs: new JobService(context, state),
+    backfill: new BackfillService({ context, state, planner, reader }),
     reports: new ReportService(context, state, agents, reader),
     ...{
       problems: () => [],

@@ -1,7 +1,11 @@
 import { whyMissed } from '@understudy/controller/schedule/absence';
 import { Backlog, type Instants, MAX_INSTANTS } from '@understudy/controller/schedule/backlog';
 import { decideDue } from '@understudy/controller/schedule/due';
-import { decideOverlap, limitOf, type OverlapPolicy } from '@understudy/controller/schedule/overlap';
+import {
+  decideOverlap,
+  limitOf,
+  type OverlapPolicy,
+} from '@understudy/controller/schedule/overlap';
 import { instantsOf } from '@understudy/controller/scheduler/instants';
 import test from 'ava';
 

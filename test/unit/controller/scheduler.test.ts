@@ -32,7 +32,18 @@ function setUp(overlap: 'queue' | 'skip', catchUp: 'latest' | 'all', now: number
   const state = new WorkState(context);
   const schedule = { cron: '* * * * *', timezone: 'UTC' };
   const job = {
-    definition: { name: 'job', schedule, paused: false, catchUp, catchUpWindowMs: null, overlap, concurrency: null, parameters: null, after: [], agents: 'one' },
+    definition: {
+      name: 'job',
+      schedule,
+      paused: false,
+      catchUp,
+      catchUpWindowMs: null,
+      overlap,
+      concurrency: null,
+      parameters: null,
+      after: [],
+      agents: 'one',
+    },
     decidedUntil: start,
   } as unknown as JobRecord;
   state.jobs.set('job', job);

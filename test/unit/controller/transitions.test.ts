@@ -78,7 +78,7 @@ test('no pause before another attempt is longer than the longest', (t) => {
     run = endAttempt(running(run), exited(1), moment);
     pauses.push((run.notBefore ?? 0) - moment.now);
   }
-  t.deepEqual(pauses, [200, 250, 250, 250]);
+  t.deepEqual(pauses, [100, 200, 250, 250]);
 });
 
 test('a job that gives up with its agent is lost with it, in either delivery class', (t) => {
