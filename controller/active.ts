@@ -11,6 +11,7 @@ import { Committer } from './store/committer.ts';
 import { DeposedError, type WriterLane } from './store/lane.ts';
 import { loadOpenWork, type OpenWork } from './store/load.ts';
 import type { Reader } from './store/reader.ts';
+import type { NewEvent } from './store/records.ts';
 import { SwitchOver } from './switch-over.ts';
 import type { TenureGuard } from './tenure/guard.ts';
 import { AgentService } from './work/agents.ts';
@@ -68,6 +69,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     owner: { pair, term },
     log,
     onCommitted: (batch, written) => state.noteCommitted(batch, written),
+    onOutputCut: (runs) => void state.apply({ events: runs.map((run) => cutEvent(run, clock)) }),
     onDeposed: options.onDeposed,
     onDefect: options.onDefect,
   });
@@ -194,4 +196,9 @@ function describeTick(ageMs: number): string {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
+
+function cutEvent(run: string, clock: Clock): NewEvent {
+  const message = 'its output is cut: the database has no room for more of it';
+  return { at: Math.round(clock.wallMs()), kind: 'output-cut', subject: run, message, facts: {} };
 }

@@ -125,6 +125,11 @@ export class RoleDriver {
     return null;
   }
 
+  /** Why this node could not take the role now; empty when it could. */
+  whyNotReady(): readonly string[] {
+    return this.#isBroken ? ['it is ending'] : whyNotReady(this.#state, this.#options.role);
+  }
+
   /** Gets ready to be handed the lease of `term` within `withinMs`: null, or why this node could not take it. */
   expect(term: Term, withinMs: number): readonly string[] | null {
     if (this.#isBroken) return ['it is ending'];

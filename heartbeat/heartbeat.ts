@@ -27,6 +27,7 @@ import { probeTimeoutMs, watchHealth } from './supervise/health.ts';
 import { Hooks } from './supervise/hooks.ts';
 import { takeNodeId } from './supervise/node-id.ts';
 import { endPredecessors, OWNER_VARIABLE, ownerMark } from './supervise/predecessor.ts';
+import { refusePrepared } from './supervise/prepared.ts';
 import { awaitSchema } from './supervise/schema.ts';
 import { SuspensionWatch } from './supervise/suspension.ts';
 
@@ -231,6 +232,10 @@ export class Heartbeat {
     });
     const [predecessor] = await Promise.all([taken, schemaIsKnown]);
     if (this.#stopping.signal.aborted) return null;
+    if (config.lease.preparedTransactions === 'refuse') {
+      const { pair } = config;
+      await refusePrepared({ database, schema, pair, onWaiting, signal, log });
+    }
     await endPredecessors({
       pair: config.pair,
       node: config.node,

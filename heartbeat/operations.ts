@@ -8,7 +8,7 @@ import type { Operator, PauseResult, SwitchOverRefusal, SwitchOverResult } from 
 import type { Peers } from './peer/client.ts';
 import type { PeerLink } from './peer/link.ts';
 import type { Story } from './role/state.ts';
-import { failsafeSince } from './role/view.ts';
+import { failsafeSince, roleOf } from './role/view.ts';
 
 export interface OperationsOptions {
   readonly node: string;
@@ -16,7 +16,7 @@ export interface OperationsOptions {
   /** Ends this heartbeat, as SIGTERM does. */
   readonly stop: () => void;
   readonly incarnation: string;
-  readonly driver: Pick<RoleDriver, 'state' | 'dispatch'>;
+  readonly driver: Pick<RoleDriver, 'state' | 'dispatch' | 'whyNotReady'>;
   readonly peers: Pick<Peers, 'views' | 'linkTo' | 'exchangeNow'>;
   readonly lease: Pick<LeaseStore, 'pause'>;
   /** How long the old active may need until the lease is handed over. */
@@ -114,24 +114,45 @@ export class Operations implements Operator {
   }
 
   async promote(): Promise<SwitchOverResult> {
-    const { node, driver, clock } = this.#options;
-    const { phase, watch } = driver.state;
+    const { node, driver } = this.#options;
     const active = this.#activePeer();
-    if (phase.name !== 'watching' || active !== null) {
+    if (driver.state.phase.name !== 'watching' || active !== null) {
       const who = active?.node ?? node;
       return refused('already-active', `${who} is active, or about to be`);
     }
-    const from = watch.row?.holder?.node ?? node;
-    const outcome = this.#story(ORDER_HOLDS_MS, (story) =>
-      story.kind === 'serving' || story.kind === 'demoting' ? story : null,
-    );
-    driver.dispatch({ kind: 'promote-ordered', until: clock.monotonicMs() + ORDER_HOLDS_MS });
+    return await this.#takeRole(false);
+  }
+
+  async force(): Promise<SwitchOverResult> {
+    const { node, driver } = this.#options;
+    if (roleOf(driver.state) === 'active') {
+      return refused('already-active', `${node} is active already`);
+    }
+    const { name } = driver.state.phase;
+    if (name !== 'watching') return refused('change-under-way', `this node is ${name}; try again`);
+    const reasons = driver.whyNotReady();
+    if (reasons.length > 0) return refused('peer-not-ready', `${node}: ${reasons.join('; ')}`);
+    return await this.#takeRole(true);
+  }
+
+  /** Orders this node to claim, and waits for what becomes of it. */
+  async #takeRole(isForced: boolean): Promise<SwitchOverResult> {
+    const { node, driver, clock } = this.#options;
+    const from = driver.state.watch.row?.holder?.node ?? node;
+    let refusal = '';
+    const outcome = this.#story(ORDER_HOLDS_MS, (story) => {
+      if (story.kind === 'claim-refused' || story.kind === 'holds-still') refusal = story.why;
+      return story.kind === 'serving' || story.kind === 'demoting' ? story : null;
+    });
+    const until = clock.monotonicMs() + ORDER_HOLDS_MS;
+    driver.dispatch({ kind: 'promote-ordered', until, isForced });
     const story = await outcome;
     if (story?.kind === 'serving') {
       return { kind: 'done', from, to: node, term: story.term, interruptedMs: null };
     }
-    const why = story === null ? 'it could not take the role in time' : story.why.detail;
-    return refused('failed', why);
+    if (story !== null) return refused('failed', story.why.detail);
+    const late = 'it could not take the role in time';
+    return refused('failed', refusal === '' ? late : `${late}: ${refusal}`);
   }
 
   /** Nobody is active: an order to this node is an order to take the role, another node must be asked itself. */

@@ -18,6 +18,11 @@ export interface Operator {
   stepDown(): Promise<SwitchOverResult>;
   /** Manual mode: this node takes the free role. Refused while another node is active. */
   promote(): Promise<SwitchOverResult>;
+  /**
+   * This node takes the role, whoever has it and whatever is known of him: his writers' sessions are ended, and
+   * he can commit nothing any more. He may answer on until his trust runs out. Not by pause or limit held back.
+   */
+  force(): Promise<SwitchOverResult>;
 }
 
 /**

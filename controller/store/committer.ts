@@ -5,6 +5,7 @@ import type { Log } from '@understudy/shared/runtime/log';
 import type { TenureGuard } from '../tenure/guard.ts';
 import { type Batch, type Changes, mergeChanges, weightOf } from './changes.ts';
 import { DeposedError, sqlState, type WriterLane } from './lane.ts';
+import { OutputCut } from './output-cut.ts';
 import { type Owner, type Written, writeBatch } from './write-batch.ts';
 
 export interface CommitterOptions {
@@ -14,6 +15,8 @@ export interface CommitterOptions {
   readonly log: Log;
   /** Called for each batch once it is committed, before anybody who waits for it goes on. */
   readonly onCommitted: (batch: Batch, written: Written) => void;
+  /** The output of these runs is stored no further: there is no room for it. */
+  readonly onOutputCut: (runs: readonly string[]) => void;
   readonly onDeposed: (reason: string) => void;
   /** The database refused what we wrote: memory and database disagree, which only a restart repairs. */
   readonly onDefect: (error: unknown) => void;
@@ -26,8 +29,18 @@ const MAX_WEIGHT = 5_000;
 const RETRY_FIRST_MS = 100;
 /** It is to be noticed within a moment that the database is back. */
 const RETRY_MAX_MS = 250;
+/** Others who use the database got in our way so often in a row: it counts as away, and is tried on. */
+const MOST_CONFLICTS = 8;
+const CONFLICT_PAUSE_MS = 5;
+const DISK_FULL = '53100';
 /** More than this is not taken in while the database is slow or away: memory must stay bounded. */
 const MAX_WAITING_WEIGHT = 50_000;
+
+interface Committed {
+  /** As it was written. */
+  readonly batch: Batch;
+  readonly written: Written;
+}
 
 interface Waiting {
   readonly changes: Changes;
@@ -48,6 +61,7 @@ export class Committer {
   #isRunning = false;
   #isAway = false;
   #idle: (() => void)[] = [];
+  readonly #cut = new OutputCut();
   readonly #givenUp = new Set<() => void>();
 
   constructor(options: CommitterOptions) {
@@ -109,9 +123,11 @@ export class Committer {
         taken.map(({ changes }) => changes),
         randomUUID(),
       );
-      const written = await this.#persist(batch);
-      if (written === null) return;
-      this.#options.onCommitted(batch, written);
+      const committed = await this.#persist(batch);
+      if (committed === null) return;
+      const { written } = committed;
+      this.#options.onCommitted(committed.batch, written);
+      this.#cut.forget(committed.batch);
       for (const { weight, resolve } of taken) {
         this.#waitingWeight -= weight;
         resolve(written);
@@ -135,8 +151,11 @@ export class Committer {
   }
 
   /** Tries until it is committed. Null: this process is at its end. */
-  async #persist(batch: Batch): Promise<Written | null> {
+  async #persist(whole: Batch): Promise<Committed | null> {
     const { guard, owner, lane, log } = this.#options;
+    const wanted = this.#cut.apply(whole);
+    let batch = wanted;
+    let conflicts = 0;
     for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(RETRY_MAX_MS, 2 * delayMs)) {
       // A transaction that could not be committed must not be begun: it would hold up the successor.
       await guard.untilMayAct();
@@ -151,7 +170,11 @@ export class Committer {
         );
         if (this.#isAway) log.info('the database takes changes again');
         this.#isAway = false;
-        return written;
+        if (batch !== wanted) {
+          log.error('there is no room for the output of runs: it is cut', {});
+          this.#options.onOutputCut(this.#cut.note(wanted));
+        }
+        return { batch, written };
       } catch (error) {
         if (error instanceof DeposedError) {
           this.#options.onDeposed(error.message);
@@ -161,6 +184,18 @@ export class Committer {
           this.#options.onDefect(error);
           return null;
         }
+        if (isConflict(error) && conflicts < MOST_CONFLICTS) {
+          conflicts += 1;
+          log.debug('a conflict in the database: tries again', { error: messageOf(error) });
+          await pause(conflicts * CONFLICT_PAUSE_MS);
+          continue;
+        }
+        // Perhaps only the output has no room: the states of runs must not wait for it.
+        if (sqlState(error) === DISK_FULL && batch.chunks.length > 0) {
+          batch = OutputCut.all(wanted);
+          continue;
+        }
+        batch = wanted;
         if (!this.#isAway) {
           log.warn('the database does not take changes', { error: messageOf(error) });
         }
@@ -169,6 +204,11 @@ export class Committer {
       }
     }
   }
+}
+
+/** A deadlock or a failed serialization: the transaction was undone, and the same one may go well the next moment. */
+function isConflict(error: unknown): boolean {
+  return ['40001', '40P01'].includes(sqlState(error));
 }
 
 /** What the database says about the data itself will be said again; anything else may pass. */

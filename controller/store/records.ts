@@ -64,4 +64,5 @@ export type EventKind =
   | 'run-late'
   | 'run-cancel-asked'
   | 'schedule-cut'
-  | 'late-report';
+  | 'late-report'
+  | 'output-cut';

@@ -6,7 +6,7 @@ import { eventView } from '../work/views.ts';
 import type { EventStream } from './sse.ts';
 
 export interface SendEventsOptions {
-  readonly state: Pick<WorkState, 'onEvents'>;
+  readonly state: Pick<WorkState, 'onEvents' | 'lastEvent'>;
   readonly reader: Pick<Reader, 'events'>;
   /** The last one that the client has; null: it wants only what happens from now on. */
   readonly after: bigint | null;
@@ -38,6 +38,12 @@ export async function sendEvents(options: SendEventsOptions): Promise<void> {
       stream.send({ type: event.kind, id: data.seq, data });
     }
   };
+  // Who has seen nothing yet must know its place too: it may have to go on at the next controller.
+  if (after === null && state.lastEvent !== null) {
+    lastSeq = state.lastEvent;
+    const seq = lastSeq.toString();
+    stream.send({ type: 'place', id: seq, data: { seq } });
+  }
   try {
     for (let isMore = after !== null; isMore && !signal.aborted; ) {
       const page = await pageAfter(options, lastSeq);

@@ -37,6 +37,7 @@ export class WorkState {
   readonly #runListeners = new Map<string, Set<() => void>>();
   readonly #eventListeners = new Set<(events: readonly EventRecord[]) => void>();
   readonly queue = new RunQueue();
+  #lastEvent: bigint | null = null;
   /** As decided. */
   readonly jobs = new Map<string, JobRecord>();
   readonly #committedJobs = new Map<string, JobRecord>();
@@ -187,7 +188,9 @@ export class WorkState {
       if (job === null) this.#committedJobs.delete(name);
       else this.#committedJobs.set(name, job);
     }
-    if (written.events.length === 0) return;
+    const last = written.events.at(-1);
+    if (last === undefined) return;
+    this.#lastEvent = last.seq;
     for (const listener of this.#eventListeners) listener(written.events);
   }
 
@@ -199,6 +202,11 @@ export class WorkState {
       listeners.delete(listener);
       if (listeners.size === 0) this.#runListeners.delete(id);
     };
+  }
+
+  /** The number of the newest event that was committed in this tenure; null before the first. */
+  get lastEvent(): bigint | null {
+    return this.#lastEvent;
   }
 
   onEvents(listener: (events: readonly EventRecord[]) => void): () => void {

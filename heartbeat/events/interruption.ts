@@ -82,6 +82,8 @@ export function measureInterruption(takeover: Takeover): Interruption {
 
 function failureOf(basis: string, reason: string | null): Failure | null {
   if (basis === 'handed-over') return 'switchover';
+  // Whatever it was that made an operator use force.
+  if (basis === 'forced') return null;
   switch (reason) {
     case 'handed-over':
     case 'asked-to-switch-over':

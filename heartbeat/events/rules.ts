@@ -30,7 +30,8 @@ export const rules = {
   calledOff: 'a switch-over that can not be finished changes nothing',
   takenOver:
     'a lease that was handed over is renewed by its new holder before it is trusted; one that was not announced goes back',
-  holdsStill: 'in a pause, or after too many claims, only the last holder takes the role back',
+  holdsStill:
+    'in a pause, or after too many claims, only the last holder takes the role back; while a prepared transaction holds the fence, nobody does',
   pause: 'a pause allows no automatic change of roles, and ends by itself',
   disagreement: 'nodes that do not use the same database do not take the role from each other',
   failback: 'a preferred node gets the role back only after it was ready for failover.failback',
@@ -44,6 +45,8 @@ export const claimRules: Readonly<Record<ClaimBasis, string>> = {
   testified: rules.testimony,
   silence:
     'silence: unchanged for T (1 + rho) on our own clock, and expired in the store by its own clock',
+  forced:
+    'an operator may take the role by force: the fence keeps what is committed right, and the old active is believed until its own trust runs out',
 };
 
 /** Why an active node goes passive. */

@@ -37,7 +37,10 @@ const eventsSchema = z.object({
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
 
-const switchOverSchema = z.strictObject({ to: nameSchema.nullish() });
+const switchOverSchema = z.strictObject({
+  to: nameSchema.nullish(),
+  force: z.boolean().optional(),
+});
 
 const pauseSchema = z
   .strictObject({
@@ -77,7 +80,14 @@ export function makeOperatorRouter(options: OperatorRoutesOptions): Router {
     const body = await checkedBody(context, switchOverSchema);
     const operator = body === null ? null : operatorFor(context, options);
     if (body === null || operator === null) return;
-    answerSwitchOver(context, await operator.switchOver(body.to ?? null));
+    if (body.force !== true) {
+      return answerSwitchOver(context, await operator.switchOver(body.to ?? null));
+    }
+    // Whoever uses force says for which node, and says it to that node: nobody is asked to pass it on.
+    if (body.to !== options.node) {
+      return answerError(context, 400, 'bad-request', `to: expected ${options.node} with force`);
+    }
+    answerSwitchOver(context, await operator.force());
   });
   router.post('/pause', async (context) => {
     const body = await checkedBody(context, pauseSchema);

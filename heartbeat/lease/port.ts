@@ -75,7 +75,12 @@ export interface LeaseRow {
 }
 
 /** Why a claim may be made; the store checks its part of it again. */
-export type ClaimBasis = 'released' | 'testified' | 'silence';
+export type ClaimBasis =
+  | 'released'
+  | 'testified'
+  | 'silence'
+  /** An operator orders it, whoever holds the lease and whatever is known of him. */
+  | 'forced';
 
 export interface Claim {
   readonly holder: Holder;

@@ -1,4 +1,4 @@
-import type { Judgement } from '../suspicion/watch.ts';
+import { type Judgement, judge } from '../suspicion/watch.ts';
 import type { RoleOptions, RoleState, Step } from './state.ts';
 import { only } from './steps.ts';
 import { canActivate } from './view.ts';
@@ -7,6 +7,18 @@ export type ClaimJudgement = Extract<Judgement, { kind: 'claim' }>;
 
 /** While a pair holds still it is asked again this rarely. */
 export const HOLD_STILL_RETRY_MS = 5_000;
+
+/** What the evidence allows; by an operator's force, what it does not allow as well. */
+export function judgeLease(state: RoleState, now: number, options: RoleOptions): Judgement {
+  const judgement = judge(state.watch, state.testifiedTerm, now, options);
+  const { row, changedAt } = state.watch;
+  if (judgement.kind === 'claim' || now >= state.forcedUntil || row === null) return judgement;
+  const sinceMs = Math.round(now - changedAt);
+  const evidence =
+    `an operator takes the role by force: ${row.holder?.node ?? 'nobody'} holds term ${row.term}, ` +
+    `and was last seen to renew it ${sinceMs} ms ago`;
+  return { kind: 'claim', basis: 'forced', evidence };
+}
 
 /**
  * The earliest instant at which this node may claim on that evidence, as far as it knows now; infinite when
@@ -27,6 +39,9 @@ export function claimAt(
   // consenting to its failsafe.
   const isBlind = judgement.basis === 'silence' && state.storeAwaySince !== null;
   if (isBlind) return Number.POSITIVE_INFINITY;
+  // A holder that lives renews all the time: only what was read in this moment may still be true.
+  const isStale = judgement.basis === 'forced' && state.watch.readAt !== now;
+  if (isStale) return Number.POSITIVE_INFINITY;
   const isOrdered = now < state.orderedUntil;
   if (options.mode === 'manual' && !isOrdered) return Number.POSITIVE_INFINITY;
   // What we gave and was given back is ours to take (PROTOCOL.md, "Switch-over", 7).

@@ -191,7 +191,7 @@ function begin(state: RoleState, tenure: Tenure, story: Story): Step {
   // What was announced before this tenure would let its row, brought back by a fail-over of the store after
   // it was released, pass for a hand-over.
   const phase = { name: 'promoting', tenure, activated: false } as const;
-  return only({ ...state, expected: null, phase }, [{ kind: 'tell', story }]);
+  return only({ ...state, expected: null, forcedUntil: 0, phase }, [{ kind: 'tell', story }]);
 }
 
 function newTenure(row: LeaseRow, now: number): Tenure {

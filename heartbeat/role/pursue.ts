@@ -1,6 +1,5 @@
 import { unreachable } from '@understudy/shared/kernel/invariant';
-import { judge } from '../suspicion/watch.ts';
-import { claim, claimAt } from './claiming.ts';
+import { claim, claimAt, judgeLease } from './claiming.ts';
 import { askConsentAt, askConsentIfDue } from './failsafe.ts';
 import { fence } from './fence.ts';
 import type { RoleOptions, RoleState, Step, Tenure } from './state.ts';
@@ -69,7 +68,7 @@ function watchingWakeAt(state: RoleState, read: number, now: number, options: Ro
     return Math.min(forwarding, read, expected.until);
   }
   if (state.givingBack !== null) return Math.min(read, forwarding);
-  const judgement = judge(state.watch, state.testifiedTerm, now, options);
+  const judgement = judgeLease(state, now, options);
   const next =
     judgement.kind === 'wait'
       ? Math.min(
@@ -101,7 +100,7 @@ function watch(state: RoleState, now: number, options: RoleOptions): Step {
 }
 
 function readAndJudge(state: RoleState, now: number, options: RoleOptions): Step {
-  const judgement = judge(state.watch, state.testifiedTerm, now, options);
+  const judgement = judgeLease(state, now, options);
   const noted = noteReady(state, now, options);
   return andThen(readIfDue(noted, now, true), (reading) =>
     judgement.kind === 'claim'
@@ -122,7 +121,7 @@ function endForwarding(
   now: number,
   options: RoleOptions,
 ): Step {
-  const isFree = judge(state.watch, state.testifiedTerm, now, options).kind === 'claim';
+  const isFree = judgeLease(state, now, options).kind === 'claim';
   const isOver = now >= forwarding.until;
   const until = now + options.drainMs;
   if (isFree || (isOver && forwarding.isEnding)) {

@@ -167,6 +167,8 @@ export interface RoleState {
   readonly forwarding: { readonly until: number; readonly isEnding: boolean } | null;
   /** Until then a claim is an operator's order. */
   readonly orderedUntil: number;
+  /** Until then the order counts against a holder too, whatever is known of it. Over once it was granted. */
+  readonly forcedUntil: number;
   /** The pair is paused until then, as far as we know. */
   readonly pausedUntil: number;
   /** Why this node must not take part, for instance because its peer uses another database. */
@@ -269,8 +271,8 @@ export type RoleEvent =
   | { readonly kind: 'hand-over-failed'; readonly term: Term; readonly error: string }
   | { readonly kind: 'controller-held' }
   | { readonly kind: 'controller-hold-failed'; readonly reason: string }
-  /** An operator orders this node to take the role, should it be free. */
-  | { readonly kind: 'promote-ordered'; readonly until: number }
+  /** An operator orders this node to take the role: should it be free, or by force, whoever has it. */
+  | { readonly kind: 'promote-ordered'; readonly until: number; readonly isForced: boolean }
   /** So many other nodes spoke to this one lately. */
   | { readonly kind: 'peers-heard'; readonly count: number }
   /** Null: all agree again. */

@@ -52,6 +52,7 @@ export function initialRole(now: number, predecessor: string | null = null): Rol
     expected: null,
     forwarding: null,
     orderedUntil: 0,
+    forcedUntil: 0,
     pausedUntil: 0,
     disagreement: null,
     peersHeard: 0,
@@ -100,7 +101,13 @@ function note(step: Step, event: RoleEvent, now: number, options: RoleOptions): 
     case 'hand-over-failed':
       return handOverAnswered(state, event, now, options);
     case 'promote-ordered':
-      return only({ ...state, orderedUntil: event.until, nextReadAt: now });
+      return only({
+        ...state,
+        orderedUntil: event.until,
+        forcedUntil: event.isForced ? event.until : 0,
+        nextReadAt: now,
+        readAgain: state.reading,
+      });
     case 'peers-heard':
       return only({ ...state, peersHeard: event.count });
     case 'disagreement':

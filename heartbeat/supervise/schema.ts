@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { exitCodes, messageOf, UserError } from '@understudy/shared/runtime/errors';
+import { exitCodes, UserError } from '@understudy/shared/runtime/errors';
 import {
   readSchemaVersion,
   type SchemaOptions,
   type SchemaVersion,
 } from '@understudy/shared/runtime/schema-version';
 import { version } from '@understudy/shared/runtime/version';
+import { lookOnce } from './look-once.ts';
 
 export interface AwaitSchemaOptions extends SchemaOptions {
   readonly onWaiting: (reason: string) => void;
@@ -13,7 +14,6 @@ export interface AwaitSchemaOptions extends SchemaOptions {
 }
 
 const LOOK_AGAIN_MS = 1_000;
-const LOOK_LIMIT_MS = 5_000;
 
 /**
  * Resolves once the schema in the database is the one that this version knows, or `signal` aborts. Throws
@@ -23,29 +23,13 @@ const LOOK_LIMIT_MS = 5_000;
 export async function awaitSchema(options: AwaitSchemaOptions): Promise<void> {
   const { signal, onWaiting } = options;
   while (!signal.aborted) {
-    const found = await look(options);
+    const found = await lookOnce(signal, (limit) => readSchemaVersion(options, limit));
     if (typeof found === 'string') onWaiting(`the schema can not be read: ${found}`);
     else if (found.state === 'current') return;
     else if (found.state === 'ahead') throw newer(options.schema, found);
     else onWaiting(`${describe(options.schema, found)}: run \`understudy create\``);
     // Asked to stop is no failure.
     await delay(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
-  }
-}
-
-/** Looks once, for a limited time and not longer than it is wanted. Gives what went wrong as text. */
-async function look(options: AwaitSchemaOptions): Promise<SchemaVersion | string> {
-  const over = new AbortController();
-  const limit = AbortSignal.any([options.signal, over.signal, AbortSignal.timeout(LOOK_LIMIT_MS)]);
-  const late = new Promise<string>((resolve) => {
-    limit.addEventListener('abort', () => resolve(`no answer within ${LOOK_LIMIT_MS} ms`));
-  });
-  try {
-    return await Promise.race([readSchemaVersion(options, limit), late]);
-  } catch (error) {
-    return messageOf(error);
-  } finally {
-    over.abort();
   }
 }
 

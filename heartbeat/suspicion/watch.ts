@@ -39,7 +39,11 @@ function isSameRow(a: LeaseRow, b: LeaseRow): boolean {
 
 /** What a passive may do about the lease, and from which evidence. */
 export type Judgement =
-  | { readonly kind: 'claim'; readonly basis: 'released' | 'testified'; readonly evidence: string }
+  | {
+      readonly kind: 'claim';
+      readonly basis: 'released' | 'testified' | 'forced';
+      readonly evidence: string;
+    }
   | {
       readonly kind: 'claim';
       readonly basis: 'silence';

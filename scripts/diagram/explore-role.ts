@@ -127,7 +127,7 @@ function operators(state: RoleState, now: number, random: () => number): readonl
   const events: RoleEvent[] = [
     { kind: 'switch-over-asked', successor },
     { kind: 'hand-over-expected', term: term - 1n, until: now + 500 },
-    { kind: 'promote-ordered', until: now + 500 },
+    { kind: 'promote-ordered', until: now + 500, isForced: random() < 0.5 },
     { kind: 'disagreement', reason: random() < 0.2 ? 'another database' : null },
   ];
   if (whyNoConsent(state, term, now) === null)

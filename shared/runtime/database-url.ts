@@ -84,6 +84,8 @@ export function clientConfig(
 ): ClientConfig {
   const settings = {
     search_path: searchPath(options.schema),
+    // Whatever database and role prefer: above it a snapshot may be older than the lock that was waited for.
+    default_transaction_isolation: 'read committed',
     statement_timeout: options.statementTimeoutMs ?? 30_000,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
     lock_timeout: options.lockTimeoutMs ?? 0,

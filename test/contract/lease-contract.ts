@@ -102,6 +102,21 @@ export function leaseContract(
   });
 
   contract(
+    'F87: A forced claim takes the lease from a holder that lives, as it was read just now',
+    async (t, { node }) => {
+      const [a, b] = [node('a'), node('b')];
+      const observed = await grantTo('a', a, { ttlMs: LONG_MS });
+      const held = { term: observed.term, incarnation: a.incarnation };
+      await a.renew(held);
+      t.is((await b.claim(claimOf('b', b, observed, { basis: 'forced' }))).kind, 'refused');
+      const answer = await b.claim(claimOf('b', b, await readRow(b), { basis: 'forced' }));
+      t.is(answer.kind, 'granted');
+      t.is((await a.renew(held)).kind, 'refused');
+      t.deepEqual((await readRow(a)).holder, { node: 'b', incarnation: b.incarnation });
+    },
+  );
+
+  contract(
     'F67: The granted term is above the highest term that was heard of',
     async (t, { node }) => {
       const highestTerm = (1n << 53n) + 1n;

@@ -14,7 +14,12 @@ import {
   termOf,
 } from '../support/cluster.ts';
 import { openDecoding } from '../support/decoding.ts';
-import { recoveryFaults, servingFaults, termChangeFaults } from '../support/invariants/service.ts';
+import {
+  type Force,
+  recoveryFaults,
+  servingFaults,
+  termChangeFaults,
+} from '../support/invariants/service.ts';
 import { isTerminal } from '../support/invariants/store.ts';
 import { doubleStarts, type StartLine, unfinished } from '../support/invariants/work.ts';
 import { type Bounds, boundsOf } from './bounds.ts';
@@ -113,7 +118,7 @@ export class Scenario {
   }
 
   /** Submits runs of a job, each of which works for this long; resolves when all are acknowledged. */
-  async submit(job: TestJob, count: number, seconds: number): Promise<Run[]> {
+  async submit(job: string, count: number, seconds: number): Promise<Run[]> {
     const keys = Array.from({ length: count }, () => `${job}-${this.#submitted++}`);
     const { client } = this.cluster;
     return await Promise.all(keys.map((key) => client.submit(job, key, { LASTS: `${seconds}` })));
@@ -200,7 +205,10 @@ export class Scenario {
    * After the heal: waits for one active and a ready passive, for a committed write, and for the end
    * of all runs; then judges the whole history by the invariants.
    */
-  async judge(healedAt = process.hrtime.bigint()): Promise<{ after: Settled; runs: Run[] }> {
+  async judge(
+    healedAt = process.hrtime.bigint(),
+    force?: Force,
+  ): Promise<{ after: Settled; runs: Run[] }> {
     const after = await this.cluster.settled();
     const answered = this.prober.successes.length;
     await eventually(() => (this.prober.successes.length > answered ? true : null), {
@@ -211,7 +219,7 @@ export class Scenario {
     const jobs = new Map(runs.map((run) => [run.id, run.job]));
     const found = [
       ...(await this.#store.judge()),
-      ...servingFaults(client.answers),
+      ...servingFaults(client.answers, force),
       ...doubleStarts(this.starts, (run) => jobs.get(run) === 'once'),
       ...unfinished(client.acknowledged, new Map(runs.map((run) => [run.id, run.state]))),
       ...recoveryFaults({

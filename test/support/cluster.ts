@@ -23,7 +23,7 @@ import {
   writeAgentConfig,
   writeHostConfig,
 } from './cluster/configs.ts';
-import { endAll, showLogs } from './cluster/ending.ts';
+import { endAll, endPostgres, showLogs } from './cluster/ending.ts';
 import { eventually } from './cluster/eventually.ts';
 import { Host } from './cluster/host.ts';
 import { Links } from './cluster/links.ts';
@@ -43,6 +43,10 @@ export interface ClusterOptions {
   readonly agent?: Overrides;
   /** Everybody reaches everybody else over links that a test can spoil: see `Cluster.links`. */
   readonly linked?: boolean;
+  /** Settings of PostgreSQL, on top of the cluster's own. */
+  readonly postgres?: Readonly<Record<string, string>>;
+  /** Told the folder of the cluster before anything is in it, to mount disks there. */
+  readonly prepare?: (folder: string) => void;
   /** Clocks of hosts and agents can be set, and controllers made to misbehave: see `Cluster.unruly`. */
   readonly unruly?: boolean;
 }
@@ -72,12 +76,13 @@ export async function makeCluster(t: Owner, options: ClusterOptions = {}): Promi
   const folder = mkdtempSync(join(tmpdir(), 'understudy-'));
   const pair = `pair-${basename(folder).slice(-6)}`;
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  options.prepare?.(folder);
   const postgres = await startPostgres({
     dataDir: join(folder, 'postgres'),
     port: await takePort(),
-    settings: { fsync: 'off' },
+    settings: { fsync: 'off', ...options.postgres },
   });
-  t.teardown(() => postgres.kill());
+  t.teardown(() => endPostgres(postgres));
   t.teardown(() => endAll(pair));
 
   const ports = await takePorts(2 * hosts.length);

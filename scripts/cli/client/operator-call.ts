@@ -1,15 +1,15 @@
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import { UserError } from '@understudy/shared/runtime/errors';
 import { z } from 'zod';
-import { callHeartbeat } from './heartbeat-api.ts';
+import { callHeartbeat, type HeartbeatAnswer } from './heartbeat-api.ts';
 import { askHeartbeat } from './heartbeat-status.ts';
 
-interface PairAddress {
+export interface PairAddress {
   readonly heartbeat: Pick<ControllerHostConfig['heartbeat'], 'url' | 'peers'>;
   readonly token: string;
 }
 
-const switchedSchema = z.object({
+export const switchedSchema = z.object({
   from: z.string(),
   to: z.string(),
   term: z.string(),
@@ -63,17 +63,23 @@ async function callPair<T extends z.ZodType>(
   const heard = answers.flatMap((each) => (each.kind === 'answered' ? [each] : []));
   const chosen = heard.find(({ status }) => status.role === 'active') ?? heard[0];
   if (chosen === undefined) throw new UserError(`no heartbeat answers: ${urls.join(', ')}`);
-  const answer = await callHeartbeat(chosen.url, token, schema, {
-    ...{ method: 'POST', path, body, timeoutMs },
-  });
+  const request = { method: 'POST', path, body, timeoutMs } as const;
+  return expectDone(chosen, await callHeartbeat(chosen.url, token, schema, request));
+}
+
+/** The body of an answer to an order. Throws `UserError` when it was refused, or nothing came. */
+export function expectDone<T>(
+  { status: { node } }: { readonly status: { readonly node: string } },
+  answer: HeartbeatAnswer<T>,
+): T {
   switch (answer.kind) {
     case 'answered':
       return answer.body;
     case 'refused':
-      throw new UserError(`refused by ${chosen.status.node}: ${answer.reason} (${answer.code})`);
+      throw new UserError(`refused by ${node}: ${answer.reason} (${answer.code})`);
     case 'silent':
       throw new UserError(
-        `${chosen.status.node} gave no answer: ${answer.why}; ` +
+        `${node} gave no answer: ${answer.why}; ` +
           'whether it was done is not known, `understudy status` tells',
       );
   }

@@ -1,7 +1,7 @@
-import { createInterface } from 'node:readline/promises';
 import { loadControllerHostConfig } from '@understudy/shared/runtime/config/load';
 import { UserError } from '@understudy/shared/runtime/errors';
 import { Argument, type Command } from 'commander';
+import { askAtTerminal } from '../confirm.ts';
 import { sourcesFor } from '../context.ts';
 import { print, printJson } from '../output.ts';
 
@@ -63,15 +63,9 @@ export function addDrillCommand(program: Command): void {
 async function confirm(announcement: string, pair: string, isSure: boolean): Promise<boolean> {
   process.stderr.write(`${announcement}\n`);
   if (isSure) return true;
-  if (!process.stdin.isTTY) {
-    throw new UserError('nothing was done: nobody can be asked here, --yes does it without asking');
-  }
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return (await lines.question(`Type the pair's name to do it: `)).trim() === pair;
-  } finally {
-    lines.close();
-  }
+  const typed = await askAtTerminal(`Type the pair's name to do it: `);
+  if (typed !== null) return typed === pair;
+  throw new UserError('nothing was done: nobody can be asked here, --yes does it without asking');
 }
 
 /** Ctrl-C in the middle of a drill: what it left behind is put right first. */

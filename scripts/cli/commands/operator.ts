@@ -1,9 +1,13 @@
 import { parseDurationMs } from '@understudy/shared/kernel/duration';
 import { loadControllerHostConfig } from '@understudy/shared/runtime/config/load';
+import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import { UserError } from '@understudy/shared/runtime/errors';
 import type { Command } from 'commander';
-import { orderPause, orderSwitchOver } from '../client/operator-call.ts';
+import { orderForce, seeForForce } from '../client/force-call.ts';
+import { orderPause, orderSwitchOver, type Switched } from '../client/operator-call.ts';
+import { confirmByName } from '../confirm.ts';
 import { sourcesFor, timeoutOf } from '../context.ts';
+import { whatForceCosts } from '../explain/force.ts';
 import { showLeft } from '../explain/warnings.ts';
 import { print, printJson, showTerm } from '../output.ts';
 
@@ -19,16 +23,39 @@ function addSwitchOver(program: Command): void {
     .command('switchover')
     .description('moves the active role to the other node; exit 1 and a reason if refused')
     .option('--to <node>', 'the node that is to be active (default: whichever is ready)')
+    .option('--force', 'that node takes the role at once, whoever has it: requests may fail')
+    .option('--yes <pair>', 'with --force: the name of the pair, instead of typing it')
     .option('--json', 'as JSON')
-    .action(async (options: { to?: string; json?: true }, command: Command) => {
+    .action(async (options: SwitchOverFlags, command: Command) => {
       const config = loadControllerHostConfig(sourcesFor(command));
-      const order = { to: options.to ?? null, timeoutMs: timeoutOf(command) };
-      const switched = await orderSwitchOver(config, order);
+      const timeoutMs = timeoutOf(command);
+      const switched = options.force
+        ? await force(config, options, timeoutMs)
+        : await orderSwitchOver(config, { to: options.to ?? null, timeoutMs });
       if (options.json) return printJson(switched);
       const { from, to, term, interruptedMs } = switched;
       const cost = interruptedMs === null ? 'not measured' : `${Math.round(interruptedMs)} ms`;
       print(`${from} -> ${to}, term ${showTerm(term)}, interrupted ${cost}`);
     });
+}
+
+interface SwitchOverFlags {
+  readonly to?: string;
+  readonly force?: true;
+  readonly yes?: string;
+  readonly json?: true;
+}
+
+async function force(
+  config: ControllerHostConfig,
+  { to, yes }: SwitchOverFlags,
+  timeoutMs: number,
+): Promise<Switched> {
+  if (to === undefined) throw new UserError('--force needs --to NODE: which one is to be active');
+  const seen = await seeForForce(config, to, timeoutMs);
+  const { pair } = config;
+  await confirmByName({ text: whatForceCosts(config, seen), pair, given: yes ?? null });
+  return await orderForce(config, seen, timeoutMs);
 }
 
 function addPause(program: Command): void {

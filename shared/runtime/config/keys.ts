@@ -65,6 +65,7 @@ export const controllerHostKeys = {
   'failover.holdTimeout': withDefault(durationKind, '400ms'),
   'lease.store': unavailable('postgres'),
   'lease.etcd': unavailable([]),
+  'lease.preparedTransactions': withDefault(wordKind('refuse', 'accept'), 'refuse'),
   'lease.ttl': optional(durationKind),
   'lease.renewEvery': optional(durationKind),
   'lease.callTimeout': optional(durationKind),

@@ -77,6 +77,7 @@ function controllerHostConfig(values: ControllerHostValues): ControllerHostConfi
       holdTimeoutMs: values['failover.holdTimeout'],
     },
     timers: deriveTimers(values['failover.target'], timerOverrides(values)).timers,
+    lease: { preparedTransactions: values['lease.preparedTransactions'] },
     hooks: {
       promoted: values['hooks.promoted'],
       demoted: values['hooks.demoted'],

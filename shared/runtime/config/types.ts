@@ -62,6 +62,10 @@ export interface ControllerHostConfig {
     readonly holdTimeoutMs: number;
   };
   readonly timers: Timers;
+  readonly lease: {
+    /** Whether a server that lets transactions be prepared is good enough. */
+    readonly preparedTransactions: 'refuse' | 'accept';
+  };
   readonly hooks: {
     readonly promoted: readonly string[];
     readonly demoted: readonly string[];

@@ -14,6 +14,9 @@ export interface Violation {
   readonly atMs: number;
 }
 
+/** T - M after its last renewal, by a clock that is slow by rho; and killing it takes a moment. */
+const FORCED_OVERLAP_TTLS = 1.1;
+
 /** Watches a history as nobody in it can, and says which invariant was broken. */
 export class Audit implements StoreWitness {
   readonly #world: () => World;
@@ -22,6 +25,8 @@ export class Audit implements StoreWitness {
   /** As far as the present timeline of the store knows. */
   #highestHere: Term = 0n;
   #highestAnswered: Term = 0n;
+  /** Terms that an operator took by force, and when. */
+  readonly #forcedAt = new Map<Term, number>();
   violation: Violation | null = null;
   /** When, under which term, something was last committed that users asked for. */
   lastAnswerAt = Number.NEGATIVE_INFINITY;
@@ -76,7 +81,7 @@ export class Audit implements StoreWitness {
     counters.answers += 1;
     this.lastAnswerAt = engine.now;
     if (run !== null) this.work.acknowledged(run);
-    if (term < this.#highestAnswered) {
+    if (term < this.#highestAnswered && !this.#mayOverlap(term, this.#highestAnswered)) {
       this.breach('I2', `${node.name} answered under term ${term} after ${this.#highestAnswered}`);
     }
     if (term > this.#highestAnswered) this.#highestAnswered = term;
@@ -88,6 +93,7 @@ export class Audit implements StoreWitness {
     for (const node of this.#world().nodes) {
       for (const other of node.controllers) {
         if (other === controller || !other.canAnswer()) continue;
+        if (this.#mayOverlap(controller.term, other.term)) continue;
         const [here, there] = [controller.node.name, other.node.name];
         this.breach(
           'I2',
@@ -97,9 +103,19 @@ export class Audit implements StoreWitness {
     }
   }
 
+  /** Whoever lost the role by force may answer on until its trust has run out, and not longer. */
+  #mayOverlap(one: Term | null, other: Term | null): boolean {
+    const { engine, knobs } = this.#world();
+    if (one === null || other === null) return false;
+    const [low, high] = one < other ? [one, other] : [other, one];
+    const since = engine.now - FORCED_OVERLAP_TTLS * knobs.timers.ttlMs;
+    return [...this.#forcedAt].some(([term, at]) => low < term && term <= high && at >= since);
+  }
+
   #granted(lease: Lease): void {
     const { counters, trace, engine, knobs } = this.#world();
     const { term, holder } = lease;
+    if (lease.isForced) this.#forcedAt.set(term, engine.now);
     const who = `${holder?.node}/${holder?.incarnation}`;
     counters.grants += 1;
     const isSettled = engine.now > CALM_FROM_MS && engine.now < knobs.troubledMs;

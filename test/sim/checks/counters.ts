@@ -45,7 +45,7 @@ export function emptyCounters(): Counters {
     consents: 0,
     starts: 0,
     agentsGaveUp: 0,
-    claims: { released: 0, testified: 0, silence: 0 },
+    claims: { released: 0, testified: 0, silence: 0, forced: 0 },
     phases: phases as Record<PhaseName, number>,
     faults: {},
     agentFaults: {},

@@ -23,6 +23,8 @@ const CLAIM_LIMIT_MS = 2_300;
 const RETRY_TAKE_MS = 500;
 const EXPECT_HAND_OVER_MS = 15_000;
 const SUSPENSION_LOOK_MS = 1_000;
+/** As `Operations` has it. */
+const ORDER_HOLDS_MS = 10_000;
 
 /** What a peer says to a holder that asks it to stay passive. */
 export type ConsentSaid =
@@ -108,6 +110,13 @@ export class SimHeartbeat {
     this.node.peers.prepare(to, term, (successor) =>
       this.dispatch({ kind: 'switch-over-asked', successor }),
     );
+  }
+
+  /** An operator wants the role to be here, whoever has it. */
+  takeByForce(): void {
+    if (this.state.phase.name !== 'watching') return;
+    const until = this.nowMs() + ORDER_HOLDS_MS;
+    this.dispatch({ kind: 'promote-ordered', until, isForced: true });
   }
 
   /** Gets ready to be handed the lease of that term, if it can. */

@@ -21,6 +21,7 @@ export const nodeFaults = [
   'isolate',
   'slow-peers',
   'switch-over',
+  'force',
 ] as const;
 
 /** Faults of the store, which strike all nodes. They are counted by the phase of the node that leads. */

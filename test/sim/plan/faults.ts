@@ -144,6 +144,8 @@ export class Faults {
       }
       case 'switch-over':
         return this.#switchOver(node);
+      case 'force':
+        return this.#force();
       default:
         return this.#cut(kind, node, forMs);
     }
@@ -209,6 +211,7 @@ export class Faults {
       case 'slow-store':
       case 'slow-peers':
       case 'switch-over':
+      case 'force':
         return;
       default:
         return unreachable(kind);
@@ -280,6 +283,13 @@ export class Faults {
     const active = leaderOf(nodes) ?? node;
     const others = nodes.filter((each) => each !== active);
     active.heartbeat?.process.take(() => active.heartbeat?.switchOver(dice.pick(others)));
+  }
+
+  /** An operator does not wait for the active, and says so to another node. */
+  #force(): void {
+    const { nodes, dice } = this.#world;
+    const { heartbeat } = dice.pick(nodes.filter((each) => each !== leaderOf(nodes)));
+    heartbeat?.process.take(() => heartbeat.takeByForce());
   }
 
   #slow({ place }: Node, others: readonly number[], forMs: number): void {

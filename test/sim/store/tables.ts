@@ -15,6 +15,8 @@ export interface Lease {
   readonly timeline: number;
   /** How often its holder revived it in this term. */
   readonly revivals: number;
+  /** Its grant was forced by an operator: the holder before may serve until its own trust runs out. */
+  readonly isForced: boolean;
 }
 
 /** What is committed; a value, so that a replica may have an old one. */
@@ -81,6 +83,7 @@ export function preparedTables(): Tables {
       ttlMs: 1,
       timeline: 1,
       revivals: 0,
+      isForced: false,
     },
     fenceTerm: 0n,
     historyTerm: 0n,
@@ -99,8 +102,9 @@ export function claimLease(tables: Tables, claim: Claim, moment: Moment): Change
   }
   const refusal = whyClaimIsRefused(tables.lease, claim, moment);
   if (refusal !== null) return refused(tables, refusal, moment);
-  const { holder, highestTerm, ttlMs } = claim;
-  return granted(grant(tables, { to: holder, highestTerm, ttlMs }, moment), moment);
+  const { holder: to, highestTerm, ttlMs, basis } = claim;
+  const isForced = basis === 'forced';
+  return granted(grant(tables, { to, highestTerm, ttlMs, isForced }, moment), moment);
 }
 
 /** As `why_still` in `0003_pause_hand_over_revive.sql`, but for the limit. */
@@ -134,9 +138,11 @@ interface Grant {
   readonly to: Holder;
   readonly highestTerm: Term;
   readonly ttlMs: number;
+  readonly isForced: boolean;
 }
 
-function grant(tables: Tables, { to, highestTerm, ttlMs }: Grant, moment: Moment): Tables {
+function grant(tables: Tables, wanted: Grant, moment: Moment): Tables {
+  const { to, highestTerm, ttlMs, isForced } = wanted;
   const { lease, fenceTerm, historyTerm } = tables;
   const { timeline, clockMs, rules } = moment;
   const base = rules.timelineIsInTerm ? BigInt(timeline - 1) << TIMELINE_SHIFT : 0n;
@@ -145,7 +151,16 @@ function grant(tables: Tables, { to, highestTerm, ttlMs }: Grant, moment: Moment
   return {
     ...tables,
     lease: {
-      ...{ term, holder: to, renewSeq: 0n, released: false, ttlMs, timeline, revivals: 0 },
+      ...{
+        term,
+        holder: to,
+        renewSeq: 0n,
+        released: false,
+        ttlMs,
+        timeline,
+        revivals: 0,
+        isForced,
+      },
       expiresAt: clockMs + ttlMs,
     },
     fenceTerm: term,
@@ -186,7 +201,8 @@ export function handOverLease(
     return refused(tables, '', moment);
   }
   const { ttlMs } = lease;
-  return granted(grant(tables, { to, highestTerm: 0n, ttlMs }, moment), moment);
+  const wanted = { to, highestTerm: 0n, ttlMs, isForced: false };
+  return granted(grant(tables, wanted, moment), moment);
 }
 
 export function releaseLease(tables: Tables, held: Held, moment: Moment): Change {

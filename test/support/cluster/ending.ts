@@ -1,6 +1,7 @@
+import type { Postgres } from '@understudy/scripts/postgres/start';
 import { eventually } from './eventually.ts';
 import type { Owner } from './owner.ts';
-import { processesMarked, signal } from './proc.ts';
+import { processesIn, processesMarked, signal } from './proc.ts';
 import { lastLines } from './program.ts';
 
 const LOG_LINES = 60;
@@ -14,6 +15,29 @@ export async function endAll(pair: string): Promise<void> {
       return left.length === 0 ? true : null;
     },
     { what: `the processes of ${pair} to end` },
+  );
+}
+
+/**
+ * Ends PostgreSQL and every process of it. One that a test has stopped hears of nothing but SIGKILL, and would
+ * outlive its postmaster for good.
+ */
+export async function endPostgres(
+  postgres: Pick<Postgres, 'pid' | 'dataDir' | 'kill'>,
+): Promise<void> {
+  const { pid, dataDir } = postgres;
+  for (const each of processesIn(dataDir)) {
+    if (each.state === 'T' && each.pid !== pid) signal(each.pid, 'SIGKILL');
+  }
+  if (pid !== null) signal(pid, 'SIGCONT');
+  await postgres.kill();
+  await eventually(
+    () => {
+      const left = processesIn(dataDir).filter(({ state }) => !/[ZX]/.test(state));
+      for (const each of left) signal(each.pid, 'SIGKILL');
+      return left.length === 0 ? true : null;
+    },
+    { what: `the processes of PostgreSQL in ${dataDir} to end` },
   );
 }
 

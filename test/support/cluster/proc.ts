@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { readProc } from '@understudy/shared/runtime/child';
 import type { SeenProcess } from '../invariants/processes.ts';
 
@@ -12,6 +12,13 @@ export function processesMarked(marker: string): SeenProcess[] {
 /** The processes that a process has started and that still have it as parent. */
 export function childrenOf(parent: number): number[] {
   return pids().filter((pid) => Number(statOf(pid)[1]) === parent);
+}
+
+/** The processes whose working folder lies in this one, orphans among them: a PostgreSQL works in its data. */
+export function processesIn(folder: string): SeenProcess[] {
+  return pids()
+    .filter((pid) => workingFolderOf(pid)?.startsWith(`${folder}/`))
+    .map(seen);
 }
 
 export function seen(pid: number): SeenProcess {
@@ -36,6 +43,15 @@ function pids(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
+}
+
+/** Null: it has gone, or is not ours to look at. */
+function workingFolderOf(pid: number): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return null;
+  }
 }
 
 function environmentOf(pid: number): string[] {

@@ -27,6 +27,7 @@ function setUp(
   const committer = new Committer({
     ...{ lane: lane as never, guard, owner: { pair: 'orders', term: 7n }, log: silentLog },
     onCommitted: () => undefined,
+    onOutputCut: () => undefined,
     onDeposed: () => undefined,
     onDefect: () => undefined,
   });
@@ -62,6 +63,25 @@ test('a hold in the midst of a transaction holds back its COMMIT', async (t) => 
   guard.resume();
   await commit;
   t.true(isCommitted);
+});
+
+test('F71: a conflict in the database is no outage: it is tried again at once, but not without end', async (t) => {
+  const conflict = Object.assign(new Error('deadlock detected'), { code: '40P01' });
+  const afterConflicts = async (count: number) => {
+    const { committer, begun } = setUp(async () => {
+      if (begun() <= count) throw conflict;
+    });
+    let wasAway = false;
+    const looking = setInterval(() => {
+      wasAway ||= committer.isAway;
+    }, 1);
+    await committer.commit({ events: [event] });
+    clearInterval(looking);
+    return { wasAway, tries: begun(), isAway: committer.isAway };
+  };
+  t.deepEqual(await afterConflicts(5), { wasAway: false, tries: 6, isAway: false });
+  // By then nobody is to wait for his answer any more.
+  t.deepEqual(await afterConflicts(11), { wasAway: true, tries: 12, isAway: false });
 });
 
 test('while the database is away what waits is bounded', async (t) => {

@@ -136,9 +136,49 @@ test('A wrapped program ends for a switch-over, and the lease goes once it is go
 test('S2: in manual mode nobody claims without an order', (t) => {
   const machine = warm({ mode: 'manual' }).feed(10, { kind: 'lease-read', row: free });
   t.is(machine.state.phase.name, 'watching');
-  machine.feed(20, { kind: 'promote-ordered', until: 1_000 });
+  machine.feed(20, { kind: 'promote-ordered', until: 1_000, isForced: false });
   t.is(machine.state.phase.name, 'claiming');
   t.like(machine.effects.at(-1), { kind: 'claim', claim: { ordered: true } });
+});
+
+const force = { kind: 'promote-ordered', until: 2_000, isForced: true } as const;
+const renewed = (renewSeq: bigint) =>
+  ({ kind: 'lease-read', row: { ...heldByB, renewSeq } }) as const;
+
+test('F87: by force a node claims what a living holder has, on what it read just now, and once', (t) => {
+  const machine = warm({ mode: 'manual' }).feed(10, renewed(0n)).feed(20, force);
+  t.deepEqual(machine.asked, ['read-lease'], 'what it knew may be out of date');
+  t.is(machine.state.phase.name, 'watching');
+  machine.feed(25, renewed(1n));
+  const observed = { term: 4n, renewSeq: 1n, timeline: 1 };
+  const claim = { basis: 'forced', observed, ordered: true, evenIfNotExpired: false } as const;
+  t.like(machine.effects.at(-1), { kind: 'claim', claim });
+  // The holder was quicker: the next reading decides.
+  const row = { ...heldByB, renewSeq: 2n };
+  machine.feed(30, { kind: 'claim-refused', row, why: 'changed', holdsStill: false });
+  t.is(machine.state.phase.name, 'watching');
+  machine.feed(400, { kind: 'tick' });
+  t.is(machine.state.phase.name, 'watching');
+  machine.feed(410, renewed(3n));
+  t.like(machine.effects.at(-1), { kind: 'claim', claim: { observed: { renewSeq: 3n } } });
+  machine.feed(420, { kind: 'claim-granted', sentAt: 410, row: ours });
+  t.is(machine.state.phase.name, 'promoting');
+  t.is(machine.state.forcedUntil, 0, 'it does not take the role a second time');
+});
+
+test('F87: an order by force ends by itself, and a word given to a holder in failsafe stands above it', (t) => {
+  const late = warm()
+    .feed(10, renewed(0n))
+    .feed(20, { ...force, until: 100 });
+  t.is(late.feed(110, renewed(1n)).state.phase.name, 'watching');
+  const bound = warm().feed(10, renewed(0n)).feed(15, { kind: 'consented', term: 4n, until: 300 });
+  bound.feed(20, force).feed(25, renewed(1n));
+  t.is(bound.state.phase.name, 'watching');
+  t.is(bound.feed(310, renewed(2n)).state.phase.name, 'claiming');
+  const strayed = warm()
+    .feed(10, renewed(0n))
+    .feed(15, { kind: 'disagreement', reason: 'another' });
+  t.is(strayed.feed(20, force).feed(25, renewed(1n)).state.phase.name, 'watching');
 });
 
 test('X14: in a pause only the last holder takes the role back', (t) => {

@@ -55,7 +55,7 @@ test('every decision names its rule; only what merely happened has none', (t) =>
 });
 
 test('a claim tells by which grade of evidence, and what was seen', (t) => {
-  for (const basis of ['released', 'testified', 'silence'] as const) {
+  for (const basis of ['released', 'testified', 'silence', 'forced'] as const) {
     const event = describeStory({ kind: 'claiming', basis, evidence: 'seen' });
     t.is(event.rule, claimRules[basis]);
     t.is(event.evidence, 'seen');

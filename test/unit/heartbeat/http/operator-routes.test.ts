@@ -30,6 +30,11 @@ class FakeOperator implements Operator {
     return { kind: 'done', from: 'a', to: 'b', term: 7n, interruptedMs: null };
   }
 
+  async force(): Promise<SwitchOverResult> {
+    this.asked.push(['force']);
+    return { kind: 'done', from: 'b', to: 'a', term: 8n, interruptedMs: null };
+  }
+
   async promote(): Promise<SwitchOverResult> {
     this.asked.push(['promote']);
     return { kind: 'refused', why: 'already-active', reason: 'a is active' };
@@ -99,6 +104,17 @@ test('a switch-over answers who is active now, and the measured interruption', a
     ['switchOver', 'b'],
     ['switchOver', null],
   ]);
+});
+
+test('F87: force is for the node that is asked itself, and it must be named', async (t) => {
+  const { operator, ask } = await heartbeat(t, false);
+  for (const body of ['{"force":true}', '{"force":true,"to":"b"}', '{"force":1,"to":"a"}']) {
+    t.is((await ask('POST', '/switchover', { body })).code, 'bad-request', body);
+  }
+  t.deepEqual(operator.asked, []);
+  const { json } = await ask('POST', '/switchover', { body: '{"force":true,"to":"a"}' });
+  t.deepEqual(json, { from: 'b', to: 'a', term: '8', interruptedMs: null });
+  t.deepEqual(operator.asked, [['force']]);
 });
 
 test('what is refused is answered with 409, a code and the reason', async (t) => {

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { orderForce, seeForForce } from '@understudy/scripts/cli/client/force-call';
 import { orderPause, orderSwitchOver } from '@understudy/scripts/cli/client/operator-call';
+import { whatForceCosts } from '@understudy/scripts/cli/explain/force';
 import test, { type ExecutionContext } from 'ava';
 
 interface FakeHeartbeat {
@@ -54,6 +56,23 @@ test('an order goes to the active node alone, whichever file was read', async (t
   t.deepEqual(await orderSwitchOver(pair, { to: 'b', timeoutMs: 5_000 }), done);
   t.deepEqual(active.asked, ['POST /switchover {"to":"b"}']);
   t.deepEqual(passive.asked, []);
+});
+
+test('F87: force is ordered of the node that is to take the role, and of nobody else', async (t) => {
+  const passive = await fakeHeartbeat(t, 'b', 'passive', [200, done]);
+  const active = await fakeHeartbeat(t, 'a', 'active', [200, done]);
+  const pair = pairOf(active.url, [passive.url]);
+  const seen = await seeForForce(pair, 'b', 5_000);
+  t.deepEqual([seen.status.node, seen.active?.node], ['b', 'a']);
+  t.deepEqual([...passive.asked, ...active.asked], [], 'to look changes nothing');
+  t.deepEqual(await orderForce(pair, seen, 5_000), done);
+  t.deepEqual(passive.asked, ['POST /switchover {"to":"b","force":true}']);
+  t.deepEqual(active.asked, []);
+  await t.throwsAsync(seeForForce(pair, 'c', 5_000), { message: /calls itself c/ });
+  const timers = { ttlMs: 1_188, marginMs: 112 } as Parameters<typeof whatForceCosts>[0]['timers'];
+  const text = whatForceCosts({ pair: 'p', timers }, seen);
+  t.regex(text, /a is active, with term 3/);
+  t.regex(text, /at the latest 1076 ms after its last renewal, two nodes may answer/);
 });
 
 test('without an active, whoever answers is asked', async (t) => {
