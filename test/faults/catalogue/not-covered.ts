@@ -4,7 +4,6 @@ export const notCovered: Readonly<Record<number, string>> = {
   35: 'a stall for want of memory is the stall of F34; needs a host of its own to be real',
   36: 'needs a disk of its own to be filled; controllers keep nothing on theirs, agents their spool',
   59: 'needs a disk of its own to be filled',
-  60: 'needs a disk of its own to be filled',
   72: 'connections of the tests are not encrypted',
   102: 'its test is not written',
   105: 'the virtual IP is not built',
