@@ -16,6 +16,7 @@ import { SwitchOver } from './switch-over.ts';
 import type { TenureGuard } from './tenure/guard.ts';
 import { AgentService } from './work/agents.ts';
 import { BackfillService } from './work/backfill.ts';
+import { BulkService } from './work/bulk.ts';
 import type { TenureContext } from './work/context.ts';
 import { Dispatcher } from './work/dispatcher.ts';
 import { makeIds } from './work/ids.ts';
@@ -90,6 +91,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   const planner = new RunPlanner(context, state);
   const runs = new RunService(context, state, reader, planner);
   const jobs = new JobService(context, state);
+  const bulk = new BulkService({ context, state, jobs, runs, planner });
   const reports = new ReportService(context, state, agents, reader);
   const dispatcher = new Dispatcher(context, state, agents);
   const scheduler = new Scheduler(context, { state, planner, runs });
@@ -104,6 +106,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   backfill.onBegin = (name) => scheduler.settle(name);
   jobs.onChange = (name) => scheduler.settle(name);
   state.onQueued = () => dispatcher.kick();
+  committer.onGather = () => dispatcher.decide();
 
   failpoints.pass('before-load');
   const work = await load(options);
@@ -119,6 +122,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     agents,
     runs,
     backfill,
+    bulk,
     jobs,
     reports,
     reader,

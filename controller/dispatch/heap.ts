@@ -2,6 +2,10 @@
 export class Heap<T extends { readonly seq: number }> {
   readonly #items: T[] = [];
 
+  get size(): number {
+    return this.#items.length;
+  }
+
   push(item: T): void {
     const items = this.#items;
     let at = items.length;

@@ -93,7 +93,8 @@ export class RunQueue {
 
   /**
    * Takes out what can go now. `underWay` says how many runs of a line are. Costs are those of what is given
-   * out, plus one look at each kind of selector and at each line that has reached its limit.
+   * out, plus one look at each agent for each kind of selector that is waited with, and at each line that has
+   * reached its limit.
    */
   take(agents: readonly Candidate[], underWay: (line: string) => number): Assignment[] {
     const free = new Map(agents.map(({ id, free }) => [id, free]));
@@ -102,26 +103,28 @@ export class RunQueue {
     const given = new Map<string, number>();
     const assignments: Assignment[] = [];
     for (const bucket of this.#sorted) {
-      const able = ableFor(bucket, agents, byId);
+      if (bucket.heads.size === 0) continue;
+      const able = freestFirst(ableFor(bucket, agents, byId), free);
       const held: Entry[] = [];
       for (;;) {
-        const agent = freest(able, free);
-        if (agent === null) break;
-        const entry = this.#next(bucket);
-        if (entry === null) break;
+        const agent = able.pop();
+        const entry = agent === null ? null : this.#next(bucket);
+        if (agent === null || entry === null) break;
         const { id, line, limit } = entry.run;
         if (limit !== null) {
           const more = given.get(line) ?? 0;
           if (underWay(line) + more >= limit) {
             held.push(entry);
+            able.push(agent);
             continue;
           }
           given.set(line, more + 1);
         }
         this.#waiting.delete(id);
         this.#advance(bucket, entry.run);
-        free.set(agent, (free.get(agent) ?? 0) - 1);
-        assignments.push({ run: id, agent });
+        free.set(agent.id, -agent.seq - 1);
+        if (agent.seq < -1) able.push({ id: agent.id, seq: agent.seq + 1 });
+        assignments.push({ run: id, agent: agent.id });
       }
       for (const entry of held) bucket.heads.push(entry);
     }
@@ -181,12 +184,17 @@ function ableFor(
   return agent === undefined || !matches(selector, agent.labels) ? [] : [agent];
 }
 
-function freest(able: readonly Candidate[], free: ReadonlyMap<string, number>): string | null {
-  let best: string | null = null;
-  let most = 0;
-  for (const { id } of able) {
+/** An agent by how many free slots it has, the most first. */
+interface Able {
+  readonly id: string;
+  readonly seq: number;
+}
+
+function freestFirst(agents: readonly Candidate[], free: ReadonlyMap<string, number>): Heap<Able> {
+  const able = new Heap<Able>();
+  for (const { id } of agents) {
     const slots = free.get(id) ?? 0;
-    if (slots > most) [best, most] = [id, slots];
+    if (slots > 0) able.push({ id, seq: -slots });
   }
-  return best;
+  return able;
 }

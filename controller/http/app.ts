@@ -7,6 +7,7 @@ import Koa from 'koa';
 import type { Reader } from '../store/reader.ts';
 import type { AgentService } from '../work/agents.ts';
 import type { BackfillService } from '../work/backfill.ts';
+import type { BulkService } from '../work/bulk.ts';
 import type { TenureContext } from '../work/context.ts';
 import type { JobService } from '../work/jobs.ts';
 import { Refusal } from '../work/refusal.ts';
@@ -28,6 +29,7 @@ export interface AppParts {
   readonly agents: AgentService;
   readonly runs: RunService;
   readonly backfill: BackfillService;
+  readonly bulk: BulkService;
   readonly jobs: JobService;
   readonly reports: ReportService;
   readonly reader: Reader;
@@ -46,6 +48,8 @@ export interface AppParts {
 /** What users send is small, what workers report may be large. */
 const USER_BODY_LIMIT = '2mb';
 const AGENT_BODY_LIMIT = '16mb';
+const BULK_BODY_LIMIT = '16mb';
+const BULK_PATH = '/api/v1/runs';
 
 /**
  * What answers the controller's requests: a Koa application, before which stands the one question that the
@@ -112,6 +116,7 @@ function enter(gate: AppParts['gate']): Koa.Middleware {
 function readBody(): Koa.Middleware {
   const parser = (jsonLimit: string) => bodyParser({ enableTypes: ['json'], jsonLimit });
   const [ofUsers, ofAgents] = [parser(USER_BODY_LIMIT), parser(AGENT_BODY_LIMIT)];
+  const ofBulk = parser(BULK_BODY_LIMIT);
   return (context, next) => {
     // Elsewhere nobody needs a token, and nobody's body is kept in memory.
     if (!/^\/(?:api|agent)\//.test(context.path)) return next();
@@ -122,6 +127,7 @@ function readBody(): Koa.Middleware {
     if (context.request.is('json') === false) {
       throw new Refusal('invalid', 'the body must be JSON: send Content-Type: application/json');
     }
+    if (context.path === BULK_PATH) return ofBulk(context, next);
     return context.path.startsWith('/agent/') ? ofAgents(context, next) : ofUsers(context, next);
   };
 }

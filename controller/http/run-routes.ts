@@ -1,14 +1,21 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import Router from '@koa/router';
-import { nameSchema, type Page, type RunStep, runStates } from '@understudy/shared/protocol/api';
+import {
+  type BulkAnswer,
+  bulkSchema,
+  nameSchema,
+  type Page,
+  type RunStep,
+  runStates,
+} from '@understudy/shared/protocol/api';
 import { z } from 'zod';
 import { readLog } from '../stream/log.ts';
 import { Refusal } from '../work/refusal.ts';
 import { historyOf } from '../work/run-history.ts';
 import { runView } from '../work/views.ts';
 import type { AppParts } from './app.ts';
-import { callerOf, check, idempotencyKeyOf } from './input.ts';
+import { bodyOf, callerOf, check, idempotencyKeyOf } from './input.ts';
 
 const listSchema = z.object({
   job: nameSchema.optional(),
@@ -40,6 +47,12 @@ export function runRoutes(parts: AppParts): Router {
     const found = await parts.runs.list({ job, state, agent, after, limit: limit + 1 });
     const items = found.slice(0, limit).map(runView);
     context.body = { items, next: found.length > limit ? (items.at(-1)?.id ?? null) : null };
+  });
+  router.post('/', async (context) => {
+    const { runs: items } = check(bulkSchema, bodyOf(context));
+    context.body = {
+      items: await parts.bulk.submit(items, callerOf(context)),
+    } satisfies BulkAnswer;
   });
   router.get('/:id', async (context) => {
     context.body = runView(await runs.get(idOf(context)));

@@ -25,8 +25,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 30_000;
 /** A request that is too slow is found at the next look. */
 const LOOK_FOR_SLOW_EVERY_MS = 5_000;
-/** Agents, consoles and users together; who floods the port can't take all memory and descriptors. */
-const MAX_CONNECTIONS = 4_096;
+/** Ten thousand agents hold two each; who floods the port can't take all memory and descriptors. */
+const MAX_CONNECTIONS = 24_000;
 const SWEEP_EVERY_MS = 5;
 /** A predecessor's port may be on its way to be freed. */
 const OPEN_TRIES = 50;
@@ -119,7 +119,7 @@ export class ApiServer {
     const { host, port } = this.#options.listen;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ host, port, backlog: 1_024 }, () => {
+      server.listen({ host, port, backlog: 4_096 }, () => {
         server.off('error', reject);
         resolve();
       });

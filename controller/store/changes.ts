@@ -1,4 +1,4 @@
-import type { AttemptRecord, RunRecord } from '../dispatch/run.ts';
+import type { AttemptRecord, RunRecord, RunSpec } from '../dispatch/run.ts';
 import type { AgentRecord, JobRecord, LogChunk, NewEvent } from './records.ts';
 
 /** What one step of the controller changes. All of it is committed, or none. */
@@ -18,7 +18,9 @@ export interface Changes {
 export interface Batch {
   /** By it the events of a batch are known that was committed, and came again because the answer was lost. */
   readonly id: string;
-  readonly newRuns: RunRecord[];
+  /** Runs to be made, each as it is by now: what was decided on it meanwhile is written with it. */
+  readonly newRuns: Map<string, RunRecord>;
+  /** Other runs that changed. */
   readonly runs: Map<string, RunRecord>;
   readonly attempts: Map<string, { readonly run: string; readonly attempt: AttemptRecord }>;
   readonly chunks: LogChunk[];
@@ -35,7 +37,7 @@ const BYTES_AS_A_ROW = 4_096;
 export function mergeChanges(all: readonly Changes[], id: string): Batch {
   const batch: Batch = {
     id,
-    newRuns: [],
+    newRuns: new Map(),
     runs: new Map(),
     attempts: new Map(),
     chunks: [],
@@ -48,43 +50,58 @@ export function mergeChanges(all: readonly Changes[], id: string): Batch {
 }
 
 function addTo(batch: Batch, changes: Changes): void {
-  batch.newRuns.push(...(changes.newRuns ?? []));
-  for (const run of changes.runs ?? []) {
-    batch.runs.set(run.id, run);
-    const attempt = run.attempts.at(-1);
-    if (attempt !== undefined) {
-      batch.attempts.set(`${run.id}.${attempt.number}`, { run: run.id, attempt });
-    }
+  for (const run of changes.newRuns ?? []) {
+    batch.newRuns.set(run.id, run);
+    addAttempt(batch, run);
   }
-  batch.chunks.push(...(changes.chunks ?? []));
+  for (const run of changes.runs ?? []) {
+    (batch.newRuns.has(run.id) ? batch.newRuns : batch.runs).set(run.id, run);
+    addAttempt(batch, run);
+  }
+  for (const chunk of changes.chunks ?? []) batch.chunks.push(chunk);
   for (const job of changes.jobs ?? []) batch.jobs.set(job.definition.name, job);
   for (const name of changes.deletedJobs ?? []) batch.jobs.set(name, null);
   for (const agent of changes.agents ?? []) batch.agents.set(agent.id, agent);
   for (const id of changes.deletedAgents ?? []) batch.agents.set(id, null);
-  batch.events.push(...(changes.events ?? []));
+  for (const event of changes.events ?? []) batch.events.push(event);
+}
+
+function addAttempt(batch: Batch, run: RunRecord): void {
+  const attempt = run.attempts.at(-1);
+  if (attempt !== undefined) {
+    batch.attempts.set(`${run.id}.${attempt.number}`, { run: run.id, attempt });
+  }
 }
 
 /** About how much work a change is for the database, to keep one transaction bounded in rows and in bytes. */
 export function weightOf(changes: Changes): number {
   const { newRuns = [], runs = [], chunks = [], jobs = [], agents = [], events = [] } = changes;
-  const rows = [newRuns, runs, chunks, jobs, agents, events].reduce(
-    (sum, { length }) => sum + length,
-    0,
-  );
+  const rows =
+    newRuns.length + runs.length + chunks.length + jobs.length + agents.length + events.length;
   let bytes = 0;
   for (const { data } of chunks) bytes += data.length;
-  for (const { spec, parameters } of newRuns) bytes += sizeOf(spec) + sizeOf(parameters);
-  for (const { spec, parameters } of runs) bytes += sizeOf(spec) + sizeOf(parameters);
+  for (const { spec, parameters } of newRuns) bytes += sharedSizeOf(spec) + sizeOf(parameters);
+  for (const { spec, parameters } of runs) bytes += sharedSizeOf(spec) + sizeOf(parameters);
   for (const { definition } of jobs) bytes += sizeOf(definition);
   return rows + bytes / BYTES_AS_A_ROW;
+}
+
+const sizes = new WeakMap<RunSpec, number>();
+
+/** The runs of a job share what it says. */
+function sharedSizeOf(spec: RunSpec): number {
+  const known = sizes.get(spec);
+  if (known !== undefined) return known;
+  const size = sizeOf(spec);
+  sizes.set(spec, size);
+  return size;
 }
 
 /** About how long a value is as JSON, without making it. */
 function sizeOf(value: unknown): number {
   if (typeof value === 'string') return value.length + 3;
   if (typeof value !== 'object' || value === null) return 5;
-  return Object.entries(value).reduce(
-    (sum, [name, each]) => sum + name.length + 3 + sizeOf(each),
-    2,
-  );
+  let size = 2;
+  for (const [name, each] of Object.entries(value)) size += name.length + 3 + sizeOf(each);
+  return size;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
 import type { TenureGuard } from '../tenure/guard.ts';
@@ -22,8 +22,6 @@ export interface CommitterOptions {
   readonly onDefect: (error: unknown) => void;
 }
 
-/** How long a change waits for others to travel with it, when the database is idle. */
-const GATHER_MS = 2;
 const TRANSACTION_TIMEOUT_MS = 4_000;
 const MAX_WEIGHT = 5_000;
 const RETRY_FIRST_MS = 100;
@@ -49,8 +47,8 @@ interface Waiting {
 }
 
 /**
- * Group commit: changes are gathered for a moment and committed together, in their order, one transaction
- * at a time. While the database is away the batch is kept and tried again, so what was decided is never
+ * Group commit: what changes while one transaction is under way is committed together by the next, in its
+ * order. What changes while none is goes at once, with all else of the same moment. While the database is away the batch is kept and tried again, so what was decided is never
  * forgotten while this process lives. Nothing that depends on a change may be answered or sent before
  * its promise resolves.
  */
@@ -63,6 +61,8 @@ export class Committer {
   #idle: (() => void)[] = [];
   readonly #cut = new OutputCut();
   readonly #givenUp = new Set<() => void>();
+  /** Called before a batch is taken: what can be decided by now is to travel with it. */
+  onGather: () => void = () => undefined;
 
   constructor(options: CommitterOptions) {
     this.#options = options;
@@ -75,6 +75,11 @@ export class Committer {
 
   get isIdle(): boolean {
     return !this.#isRunning;
+  }
+
+  /** Whether `onGather` will be called soon. */
+  get willGather(): boolean {
+    return this.#isRunning;
   }
 
   /** So much waits already that nothing more should be asked for. */
@@ -116,8 +121,11 @@ export class Committer {
 
   async #run(): Promise<void> {
     this.#isRunning = true;
-    await pause(GATHER_MS);
-    while (this.#queue.length > 0 || this.#isAway) {
+    for (;;) {
+      // Those who waited get their turn, and whoever asks in the same moment: all of it travels together.
+      await turn();
+      this.onGather();
+      if (this.#queue.length === 0 && !this.#isAway) break;
       const taken = this.#take();
       const batch = mergeChanges(
         taken.map(({ changes }) => changes),
@@ -132,8 +140,6 @@ export class Committer {
         this.#waitingWeight -= weight;
         resolve(written);
       }
-      // Those who waited get their turn, so that what they change next travels with the next batch.
-      await new Promise((resolve) => setImmediate(resolve));
     }
     this.#isRunning = false;
     for (const resolve of this.#idle.splice(0)) resolve();

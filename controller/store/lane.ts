@@ -90,6 +90,8 @@ export class WriterLane {
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       statementTimeoutMs: 10_000,
       idleInTransactionTimeoutMs: 5_000,
+      // A plan for the thousand rows of one batch would read whole tables, and be made anew for each.
+      genericPlans: true,
     });
     connection.client.once('end', () => {
       if (this.#connection === connection) this.#connection = null;

@@ -1,8 +1,16 @@
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
-import type { AttemptRecord, RunRecord } from '../dispatch/run.ts';
+import type { RunRecord } from '../dispatch/run.ts';
 import type { Batch } from './changes.ts';
-import type { AgentRecord, EventRecord } from './records.ts';
+import { type Column, columnSql, columnValues, toJson } from './columns.ts';
+import type { AgentRecord, EventRecord, NewEvent } from './records.ts';
 import type { Row } from './rows.ts';
+import {
+  findExistingRuns,
+  insertChunks,
+  insertRuns,
+  updateRuns,
+  writeAttempts,
+} from './run-rows.ts';
 
 export interface Statement {
   readonly name: string;
@@ -31,66 +39,33 @@ export interface Owner {
 export async function writeBatch(batch: Batch, owner: Owner, execute: Execute): Promise<Written> {
   const { pair } = owner;
   const term = formatTerm(owner.term);
-  const write = (name: string, text: string, rows: readonly object[]) =>
-    rows.length === 0
-      ? Promise.resolve([])
-      : execute({ name, text, values: [pair, term, toJson(rows)] });
+  const { newRuns, runs, attempts, chunks } = batch;
+  const write = async (name: string, text: string, rows: readonly object[]) => {
+    if (rows.length > 0) await execute({ name, text, values: [pair, term, toJson(rows)] });
+  };
 
   await write('jobs', WRITE_JOBS, [...batch.jobs].map(jobRow));
-  await writeAgents(batch, pair, write, execute);
-  const inserted = await write('new-runs', INSERT_RUNS, batch.newRuns.map(runRow));
-  const existing = await findExisting(batch.newRuns, inserted, pair, execute);
-  await write('runs', UPDATE_RUNS, [...batch.runs.values()].map(runRow));
-  await write('attempts', WRITE_ATTEMPTS, [...batch.attempts.values()].map(attemptRow));
-  if (batch.chunks.length > 0) await execute(insertChunks(batch, pair, term));
+  const agents = [...batch.agents.values()].filter((agent) => agent !== null);
+  await write('agents', WRITE_AGENTS, agents.map(agentRow));
+  const gone = [...batch.agents].filter(([, agent]) => agent === null).map(([id]) => id);
+  if (gone.length > 0) await execute({ name: 'gone', text: DELETE_AGENTS, values: [pair, gone] });
+  const existing = await makeRuns([...newRuns.values()], owner, execute);
+  if (runs.size > 0) await execute(updateRuns([...runs.values()], pair, term));
+  if (attempts.size > 0) await execute(writeAttempts([...attempts.values()], pair, term));
+  if (chunks.length > 0) await execute(insertChunks(chunks, pair, term));
   return { existing, events: await writeEvents(batch, owner, execute) };
 }
 
-async function writeAgents(
-  { agents }: Batch,
-  pair: string,
-  write: (name: string, text: string, rows: readonly object[]) => Promise<Row[]>,
-  execute: Execute,
-): Promise<void> {
-  const there = [...agents.values()].filter((agent) => agent !== null);
-  await write('agents', WRITE_AGENTS, there.map(agentRow));
-  const gone = [...agents].filter(([, agent]) => agent === null).map(([id]) => id);
-  if (gone.length === 0) return;
-  await execute({ name: 'gone-agents', text: DELETE_AGENTS, values: [pair, gone] });
-}
-
-/** Of a batch that comes again the events are there already: they keep their numbers. */
-async function writeEvents(batch: Batch, owner: Owner, execute: Execute): Promise<EventRecord[]> {
-  if (batch.events.length === 0) return [];
-  const { pair } = owner;
-  const rows = batch.events.map((event, place) => ({ ...event, place, at: instant(event.at) }));
-  const values = [pair, formatTerm(owner.term), toJson(rows), batch.id];
-  const inserted = await execute({ name: 'events', text: INSERT_EVENTS, values });
-  const written =
-    inserted.length === batch.events.length
-      ? inserted
-      : await execute({ name: 'events-again', text: FIND_EVENTS, values: [pair, batch.id] });
-  const seqs = new Map(written.map((row) => [row['place'], BigInt(String(row['seq']))]));
-  return batch.events.map((event, place) => {
-    return { ...event, term: owner.term, seq: seqs.get(place) ?? 0n };
-  });
-}
-
-/** Which of the new runs were there before: their instant or their key is taken. */
-async function findExisting(
+/** Gives which of the new runs were there before: their instant or their key is taken. */
+async function makeRuns(
   offered: readonly RunRecord[],
-  inserted: readonly Row[],
-  pair: string,
+  { pair, term }: Owner,
   execute: Execute,
 ): Promise<Map<string, string>> {
-  if (inserted.length === offered.length) return new Map();
-  const done = new Set(inserted.map((row) => row['id']));
-  const left = offered.filter((run) => !done.has(run.id)).map(runRow);
-  const rows = await execute({
-    name: 'existing-runs',
-    text: FIND_EXISTING,
-    values: [pair, toJson(left)],
-  });
+  if (offered.length === 0) return new Map();
+  const [answer] = await execute(insertRuns(offered, pair, formatTerm(term)));
+  if (answer?.['made'] === offered.length) return new Map();
+  const rows = await execute(findExistingRuns(offered, pair));
   return new Map(
     rows
       .filter((row) => row['offered'] !== row['id'])
@@ -98,41 +73,30 @@ async function findExisting(
   );
 }
 
-const RUN_FIELDS = `id uuid, job text, state text, scheduled_for timestamptz, created_at timestamptz,
-  started_at timestamptz, finished_at timestamptz, exit_code integer, reason text, agent text,
-  parameters jsonb, spec jsonb, idempotency_key text, retry_of uuid, not_before timestamptz,
-  cancel_reason text, target text, batch uuid, ordered_by text, late_at timestamptz`;
-const RUN_NAMES = RUN_FIELDS.replaceAll(/ (uuid|text|timestamptz|integer|jsonb)/g, '');
+/** Of a batch that comes again the events are there already: they keep their numbers. */
+async function writeEvents(batch: Batch, owner: Owner, execute: Execute): Promise<EventRecord[]> {
+  if (batch.events.length === 0) return [];
+  const { pair } = owner;
+  const rows = batch.events.map((event, place) => ({ ...event, place }));
+  const values = [pair, formatTerm(owner.term), batch.id, ...columnValues(eventColumns, rows)];
+  const [numbered] = await execute({ name: 'events', text: INSERT_EVENTS, values });
+  const first = BigInt(String(numbered?.['first'] ?? 0));
+  const isInOneRow =
+    numbered?.['count'] === rows.length && BigInt(String(numbered['span'])) === BigInt(rows.length);
+  const seqOf = isInOneRow
+    ? (place: number) => first + BigInt(place)
+    : seqsFrom(
+        await execute({ name: 'events-again', text: FIND_EVENTS, values: [pair, batch.id] }),
+      );
+  return batch.events.map((event, place) => {
+    return { ...event, term: owner.term, seq: seqOf(place) };
+  });
+}
 
-const INSERT_RUNS = `insert into run (pair, term, ${RUN_NAMES})
-  select $1, $2::bigint, ${RUN_NAMES} from jsonb_to_recordset($3::jsonb) as new (${RUN_FIELDS})
-  on conflict do nothing returning id`;
-
-const FIND_EXISTING = `select new.id as offered, run.id
-  from jsonb_to_recordset($2::jsonb) as new (id uuid, job text, idempotency_key text, scheduled_for timestamptz, target text)
-  join run on run.pair = $1 and (run.id = new.id
-    or (run.job = new.job and coalesce(run.target, '') = coalesce(new.target, '')
-      and (run.idempotency_key = new.idempotency_key or run.scheduled_for = new.scheduled_for)))
-  order by (run.id = new.id)`;
-
-// A run that is finished never changes again, whatever is written late.
-const UPDATE_RUNS = `update run set state = new.state, started_at = new.started_at,
-    finished_at = new.finished_at, exit_code = new.exit_code, reason = new.reason, agent = new.agent,
-    not_before = new.not_before, cancel_reason = new.cancel_reason, late_at = new.late_at, term = $2::bigint
-  from jsonb_to_recordset($3::jsonb) as new (${RUN_FIELDS})
-  where run.id = new.id and run.pair = $1 and run.finished_at is null`;
-
-const WRITE_ATTEMPTS = `insert into attempt (pair, term, run, number, agent, state, ordered_term,
-    ordered_at, started_at, finished_at, exit_code, signal, reason, log_bytes)
-  select $1, $2::bigint, run, number, agent, state, ordered_term,
-    ordered_at, started_at, finished_at, exit_code, signal, reason, log_bytes
-  from jsonb_to_recordset($3::jsonb) as new (run uuid, number integer, agent text, state text,
-    ordered_term bigint, ordered_at timestamptz, started_at timestamptz, finished_at timestamptz,
-    exit_code integer, signal text, reason text, log_bytes bigint)
-  on conflict (run, number) do update set state = excluded.state, started_at = excluded.started_at,
-    finished_at = excluded.finished_at, exit_code = excluded.exit_code, signal = excluded.signal,
-    reason = excluded.reason, log_bytes = excluded.log_bytes, term = excluded.term
-  where attempt.finished_at is null`;
+function seqsFrom(rows: readonly Row[]): (place: number) => bigint {
+  const seqs = new Map(rows.map((row) => [row['place'], BigInt(String(row['seq']))]));
+  return (place) => seqs.get(place) ?? 0n;
+}
 
 const WRITE_JOBS = `with new as (
     select * from jsonb_to_recordset($3::jsonb) as new (name text, definition jsonb,
@@ -157,76 +121,27 @@ const WRITE_AGENTS = `insert into agent (pair, term, id, incarnation, journal, v
     slots integer, draining boolean, drain_until timestamptz, lost boolean, last_seen_at timestamptz)
   on conflict (pair, id) do update set incarnation = excluded.incarnation, journal = excluded.journal,
     version = excluded.version, labels = excluded.labels, slots = excluded.slots, draining = excluded.draining,
-    drain_until = excluded.drain_until,
-    lost = excluded.lost, last_seen_at = excluded.last_seen_at, term = excluded.term`;
+    drain_until = excluded.drain_until, lost = excluded.lost, last_seen_at = excluded.last_seen_at, term = excluded.term`;
 
-const INSERT_EVENTS = `insert into event (pair, term, batch, place, at, kind, subject, message, facts)
-  select $1, $2::bigint, $4::uuid, place, at, kind, subject, message, facts
-  from jsonb_to_recordset($3::jsonb) as new
-    (place integer, at timestamptz, kind text, subject text, message text, facts jsonb)
-  order by place on conflict do nothing returning place, seq`;
+const eventColumns: readonly Column<NewEvent & { readonly place: number }>[] = [
+  { name: 'place', type: 'integer', of: ({ place }) => place },
+  { name: 'at', type: 'timestamptz', of: ({ at }) => at },
+  { name: 'kind', type: 'text', of: ({ kind }) => kind },
+  { name: 'subject', type: 'text', of: ({ subject }) => subject },
+  { name: 'message', type: 'text', of: ({ message }) => message },
+  { name: 'facts', type: 'jsonb', of: ({ facts }) => facts },
+];
+
+const happened = columnSql(eventColumns, 4);
+// They are numbered in their order, and nearly always nobody else's number falls between.
+const INSERT_EVENTS = `with made as (
+    insert into event (pair, term, batch, ${happened.names})
+    select $1, $2::bigint, $3::uuid, ${happened.values} from ${happened.from}
+    order by new.place on conflict do nothing returning seq)
+  select count(*)::integer as count, min(seq)::text as first, (max(seq) - min(seq) + 1)::text as span
+  from made`;
 
 const FIND_EVENTS = 'select place, seq from event where pair = $1 and batch = $2::uuid';
-
-const INSERT_CHUNKS = `insert into run_log (pair, term, run, attempt, start, data)
-  select $1, $2::bigint, run, attempt, start, data
-  from unnest($3::uuid[], $4::integer[], $5::bigint[], $6::bytea[]) as new (run, attempt, start, data)
-  on conflict do nothing`;
-
-function insertChunks({ chunks }: Batch, pair: string, term: string): Statement {
-  const values = [
-    pair,
-    term,
-    chunks.map(({ run }) => run),
-    chunks.map(({ attempt }) => attempt),
-    chunks.map(({ start }) => start),
-    chunks.map(({ data }) => data),
-  ];
-  return { name: 'chunks', text: INSERT_CHUNKS, values };
-}
-
-function runRow(run: RunRecord): object {
-  return {
-    id: run.id,
-    job: run.job,
-    state: run.state,
-    scheduled_for: instant(run.scheduledFor),
-    created_at: instant(run.createdAt),
-    started_at: instant(run.startedAt),
-    finished_at: instant(run.finishedAt),
-    exit_code: run.exitCode,
-    reason: run.reason,
-    agent: run.agent,
-    parameters: run.parameters,
-    spec: run.spec,
-    idempotency_key: run.idempotencyKey,
-    retry_of: run.retryOf,
-    not_before: instant(run.notBefore),
-    cancel_reason: run.cancelReason,
-    target: run.target,
-    batch: run.batch,
-    ordered_by: run.orderedBy,
-    late_at: instant(run.lateAt),
-  };
-}
-
-function attemptRow(entry: { readonly run: string; readonly attempt: AttemptRecord }): object {
-  const { attempt } = entry;
-  return {
-    run: entry.run,
-    number: attempt.number,
-    agent: attempt.agent,
-    state: attempt.state,
-    ordered_term: formatTerm(attempt.orderedTerm),
-    ordered_at: instant(attempt.orderedAt),
-    started_at: instant(attempt.startedAt),
-    finished_at: instant(attempt.finishedAt),
-    exit_code: attempt.exitCode,
-    signal: attempt.signal,
-    reason: attempt.reason,
-    log_bytes: attempt.logBytes,
-  };
-}
 
 type JobEntry = Batch['jobs'] extends Map<infer Name, infer Value> ? [Name, Value] : never;
 
@@ -247,11 +162,4 @@ function agentRow({ lastSeenAt, drainUntil, ...rest }: AgentRecord): object {
 
 function instant(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
-}
-
-/** As JSON that PostgreSQL takes: it has no NUL in texts, and no half of a surrogate pair. */
-function toJson(rows: readonly object[]): string {
-  return JSON.stringify(rows, (_key, value: unknown) =>
-    typeof value === 'string' ? value.replaceAll(/[\0\p{Surrogate}]/gu, '\ufffd') : value,
-  );
 }

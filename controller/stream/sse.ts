@@ -1,18 +1,35 @@
-import { PassThrough } from 'node:stream';
+import { Readable } from 'node:stream';
 import type Koa from 'koa';
+
+export interface StreamedEvent {
+  readonly type: string;
+  readonly id?: string;
+  readonly data: unknown;
+}
 
 /** A stream of Server-Sent Events to one client. */
 export interface EventStream {
-  send(event: { readonly type: string; readonly id?: string; readonly data: unknown }): void;
+  send(event: StreamedEvent): void;
+  /** The same, of an event that many streams are sent: see `eventText`. */
+  sendText(text: string): void;
   close(): void;
 }
 
 /** A client that reads so slowly is cut off: memory must stay bounded. */
 const MOST_UNREAD_BYTES = 16 * 1024 * 1024;
 
-/** Answers a request with a stream of events. `onEnd` is called once, whoever ended it. */
+/** An event as it goes over the wire. */
+export function eventText({ type, id, data }: StreamedEvent): string {
+  const name = id === undefined ? '' : `id: ${id}\n`;
+  return `${name}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/**
+ * Answers a request with a stream of events. `onEnd` is called once, whoever ended it. What is sent in one
+ * moment goes out in one piece.
+ */
 export function openEventStream(context: Koa.Context, onEnd: () => void): EventStream {
-  const body = new PassThrough();
+  const body = new Readable({ read: () => undefined });
   context.req.socket.setNoDelay(true);
   context.req.setTimeout(0);
   context.set('Content-Type', 'text/event-stream; charset=utf-8');
@@ -21,23 +38,28 @@ export function openEventStream(context: Koa.Context, onEnd: () => void): EventS
   context.status = 200;
   context.body = body;
   let isOver = false;
+  let waiting = '';
+  const flush = () => {
+    if (waiting === '') return;
+    body.push(waiting);
+    waiting = '';
+    if (body.readableLength + context.res.writableLength > MOST_UNREAD_BYTES) {
+      context.res.destroy();
+      end();
+    }
+  };
   const end = () => {
     if (isOver) return;
     isOver = true;
-    body.end();
+    flush();
+    body.push(null);
     onEnd();
   };
-  context.res.once('close', end);
-  return {
-    send: ({ type, id, data }) => {
-      if (isOver) return;
-      const name = id === undefined ? '' : `id: ${id}\n`;
-      body.write(`${name}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
-      if (body.writableLength + context.res.writableLength > MOST_UNREAD_BYTES) {
-        context.res.destroy();
-        end();
-      }
-    },
-    close: end,
+  const sendText = (text: string) => {
+    if (isOver) return;
+    if (waiting === '') process.nextTick(flush);
+    waiting += text;
   };
+  context.res.once('close', end);
+  return { send: (event) => sendText(eventText(event)), sendText, close: end };
 }

@@ -340,12 +340,12 @@ export class AgentService {
 
   #beat(): void {
     if (!this.#context.guard.mayAct()) return;
-    const term = formatTerm(this.#context.term);
+    const beat = { type: 'beat', term: formatTerm(this.#context.term) } as const;
     const silentSince = this.#context.clock.monotonicMs() - SILENT_AFTER_MS;
     for (const { stream, heardAt } of this.#agents.values()) {
       // A stream to a host that went dark looks open for a quarter of an hour.
       if (heardAt < silentSince) stream?.close();
-      else stream?.send({ type: 'beat', term });
+      else stream?.send(beat);
     }
     for (const [id, { attempt, reason }] of [...this.#unsentEnds]) {
       this.#unsentEnds.delete(id);

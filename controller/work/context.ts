@@ -39,13 +39,14 @@ export function requireStore({ committer }: TenureContext): void {
 export async function committed<T>(
   { committer }: Pick<TenureContext, 'committer'>,
   commit: Promise<T>,
+  waitMs = COMMIT_WAIT_MS,
 ): Promise<T> {
   let stopWaiting: () => void = () => undefined;
   const inVain = new Promise<never>((_resolve, reject) => {
     const giveUp = () => {
       reject(new StoreAwayError('the change was not committed in time; it may be later'));
     };
-    const limit = setTimeout(giveUp, COMMIT_WAIT_MS);
+    const limit = setTimeout(giveUp, waitMs);
     const stopListening = committer.onGivenUp(giveUp);
     stopWaiting = () => {
       clearTimeout(limit);

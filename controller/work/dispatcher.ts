@@ -35,10 +35,14 @@ export class Dispatcher {
   kick(): void {
     if (this.#isPlanned || this.#isStopped) return;
     this.#isPlanned = true;
-    setImmediate(() => {
-      this.#isPlanned = false;
-      if (!this.#isStopped && !this.#isPaused) this.#dispatch();
-    });
+    if (!this.#context.committer.willGather) setImmediate(() => this.decide());
+  }
+
+  /** Decides what was asked for, if anything was: before the next batch is committed, to be part of it. */
+  decide(): void {
+    if (!this.#isPlanned) return;
+    this.#isPlanned = false;
+    if (!this.#isStopped && !this.#isPaused) this.#dispatch();
   }
 
   stop(): void {
@@ -82,21 +86,23 @@ export class Dispatcher {
   }
 
   async #carryOut(assigned: readonly Assigned[]): Promise<void> {
-    const { failpoints } = this.#context;
+    const { failpoints, guard } = this.#context;
     this.#underWay += 1;
     failpoints.pass('before-intent-commit');
     await this.#state.apply({ runs: assigned.map(({ run }) => run) });
     failpoints.pass('after-intent-before-order');
-    await Promise.all(assigned.map(({ run, stream }) => this.#order(run, stream)));
+    for (const { run, stream } of assigned) {
+      // After a suspension it waits for the next renewal; an attempt that is committed must not be forgotten.
+      if (!guard.mayAct()) await guard.untilMayAct();
+      this.#order(run, stream);
+    }
     failpoints.pass('after-order-sent');
     this.#underWay -= 1;
     if (this.isIdle) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
   /** The order goes out only on the stream for which it was decided; else it certainly never starts. */
-  async #order(decided: RunRecord, stream: OrderStream): Promise<void> {
-    // After a suspension it waits for the next renewal; an attempt that is committed must not be forgotten.
-    await this.#context.guard.untilMayAct();
+  #order(decided: RunRecord, stream: OrderStream): void {
     const run = this.#state.open(decided.id);
     const attempt = run === null ? null : openAttempt(run);
     if (run === null || attempt === null || attempt.number !== decided.attempts.length) return;

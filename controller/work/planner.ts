@@ -124,9 +124,13 @@ export class RunPlanner {
   }
 }
 
-/** What of a definition counts for a run. */
+const specs = new WeakMap<Job, RunSpec>();
+
+/** What of a definition counts for a run. Runs that are told no instant share one. */
 function specOf(definition: Job, instant: number | null): RunSpec {
-  return {
+  const known = instant === null ? specs.get(definition) : undefined;
+  if (known !== undefined) return known;
+  const spec: RunSpec = {
     command: definition.command,
     env: definition.env,
     selector: definition.selector,
@@ -139,6 +143,8 @@ function specOf(definition: Job, instant: number | null): RunSpec {
     limit: limitOf(definition),
     instant,
   };
+  if (instant === null) specs.set(definition, spec);
+  return spec;
 }
 
 /** What was given, checked and completed. */

@@ -149,7 +149,7 @@ export class RunService {
     const earlier = existing.get(run.id);
     if (earlier !== undefined) return await this.#earlier(earlier);
     this.#context.failpoints.pass('after-commit-before-reply');
-    return { run, runs: newRuns, isNew: true };
+    return { run: this.#state.committedRun(run.id) ?? run, runs: newRuns, isNew: true };
   }
 
   async #earlier(id: string): Promise<Submitted> {

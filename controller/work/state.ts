@@ -162,7 +162,8 @@ export class WorkState {
 
   /**
    * Puts changes into effect in memory and hands them to the database; resolves once committed. What the end
-   * of a run brings about is decided here, and committed with it: both are there, or neither.
+   * of a run brings about is decided here, and committed with it: both are there, or neither. New runs wait
+   * for an agent at once: what is decided on them is committed with them, or later.
    */
   apply(changes: Changes): Promise<Written> {
     const all = [changes];
@@ -182,7 +183,7 @@ export class WorkState {
 
   /** Takes note of what was committed. */
   noteCommitted(batch: Batch, written: Written): void {
-    for (const run of batch.newRuns) this.#noteNew(run, written.existing.has(run.id));
+    for (const run of batch.newRuns.values()) this.#noteNew(run, written.existing.has(run.id));
     for (const run of batch.runs.values()) this.#noteRun(run);
     for (const [name, job] of batch.jobs) {
       if (job === null) this.#committedJobs.delete(name);
@@ -230,6 +231,7 @@ export class WorkState {
       else this.onNew(run);
       this.#runs.set(run.id, { working: run, committed: null, orderSent: 0 });
       this.#index(run);
+      this.#enqueue(run);
     }
     for (const run of changes.runs ?? []) {
       if (isOver(run.state)) {
@@ -265,11 +267,12 @@ export class WorkState {
     if (entry === undefined) return;
     if (exists) {
       this.#unindex(entry.working);
+      this.queue.remove(run.id);
       this.#runs.delete(run.id);
+      this.onQueued();
       return;
     }
     this.#noteRun(run);
-    if (run.state === 'queued') this.#enqueue(entry.working);
   }
 
   #noteRun(run: RunRecord): void {

@@ -44,20 +44,29 @@ function keptText(file: string, first: string): string {
 
 /** What a host's configuration has in addition, or in place of the usual; only whole keys of the top level. */
 export type HostChanges = (host: HostLayout, database: string) => object;
+/** The same for the configuration of an agent. */
+export type WorkerChanges = (worker: WorkerLayout) => object;
+
+export interface ConfigChanges {
+  readonly hostChanges?: HostChanges | undefined;
+  readonly workerChanges?: WorkerChanges | undefined;
+}
 
 /** Writes the configuration files of all hosts. They are ours: changes made to them are lost at each start. */
 export function writeConfigFiles(
   layout: Layout,
   identity: Identity,
   database: string,
-  changesOf: HostChanges = () => ({}),
+  { hostChanges = () => ({}), workerChanges = () => ({}) }: ConfigChanges = {},
 ): void {
   for (const host of layout.hosts) {
     const config = hostConfig(host, layout, identity, database);
-    writeConfig(host.file, { ...config, ...changesOf(host, database) });
+    writeConfig(host.file, { ...config, ...hostChanges(host, database) });
   }
-  for (const worker of layout.workers)
-    writeConfig(worker.file, workerConfig(worker, layout, identity));
+  for (const worker of layout.workers) {
+    const config = workerConfig(worker, layout, identity);
+    writeConfig(worker.file, { ...config, ...workerChanges(worker) });
+  }
 }
 
 function hostConfig(

@@ -5,18 +5,17 @@ import { exitCodes, UserError } from '@understudy/shared/runtime/errors';
 import { createPair } from '../cli/create.ts';
 import { isPortFree, portHolder } from '../postgres/port.ts';
 import { type Postgres, startPostgres } from '../postgres/start.ts';
-import { type HostChanges, prepareFolder, writeConfigFiles } from './files.ts';
+import { type ConfigChanges, prepareFolder, writeConfigFiles } from './files.ts';
 import { type Front, startFront } from './front.ts';
 import { type KeptProcess, keepProcess, type ProcessEnd } from './kept-process.ts';
 import { type HostLayout, type Layout, layOut, portsOf, type WorkerLayout } from './layout.ts';
 
-export interface LocalOptions {
+export interface LocalOptions extends ConfigChanges {
   /** Holds everything: database, configuration, logs, token. */
   readonly data: string;
   /** Null: the documented ports, 7300 and so on. Else six ports from here on. */
   readonly portBase: number | null;
   readonly agents: number;
-  readonly hostChanges?: HostChanges;
   readonly onEnd?: (end: ProcessEnd) => void;
 }
 
@@ -58,7 +57,7 @@ export async function startSystem(options: LocalOptions): Promise<LocalSystem> {
   const onEnd = options.onEnd ?? (() => undefined);
   let front: Front | null = null;
   try {
-    writeConfigFiles(layout, identity, postgres.url, options.hostChanges);
+    writeConfigFiles(layout, identity, postgres.url, options);
     await createPair({ pair: identity.pair, database: postgres.url, schema: 'understudy' });
     front = await startFront({
       port: layout.frontPort,

@@ -173,6 +173,33 @@ export interface Run {
   readonly logBytes: number;
 }
 
+/** The key by which a request that is sent again is known: the same run is the answer. */
+export const idempotencyKeySchema = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,255}$/, 'expected 1 to 255 visible ASCII characters');
+
+/** Many runs in one request; each item is checked by itself. */
+export const bulkSchema = z.strictObject({ runs: z.array(z.unknown()).min(1).max(10_000) });
+export const bulkItemSchema = z.strictObject({
+  job: nameSchema,
+  parameters: parametersSchema.default({}),
+  idempotencyKey: idempotencyKeySchema.nullable().default(null),
+});
+export type BulkRequest = { readonly runs: readonly z.input<typeof bulkItemSchema>[] };
+
+/** What became of one item of a bulk request. `existing`: the run of an earlier request with the same key. */
+export type BulkItem =
+  | { readonly outcome: 'created' | 'existing'; readonly id: string }
+  | {
+      readonly outcome: 'refused';
+      readonly error: { readonly code: string; readonly message: string };
+    };
+
+/** The answer to a bulk request, in the order of its items. */
+export interface BulkAnswer {
+  readonly items: readonly BulkItem[];
+}
+
 /** An agent as the API shows it. */
 export interface AgentView {
   readonly id: string;

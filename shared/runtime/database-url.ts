@@ -69,6 +69,8 @@ export interface SessionOptions {
   readonly idleInTransactionTimeoutMs?: number;
   /** Default: no limit. */
   readonly lockTimeoutMs?: number;
+  /** Prepared statements are planned once, whatever their parameters and however much the tables hold. */
+  readonly genericPlans?: boolean;
 }
 
 /**
@@ -94,6 +96,7 @@ export function clientConfig(
     tcp_keepalives_interval: 1,
     tcp_keepalives_count: 3,
     tcp_user_timeout: 5_000,
+    ...(options.genericPlans === true ? { plan_cache_mode: 'force_generic_plan' } : {}),
   };
   const ours = Object.entries(settings).map(([name, value]) => `-c ${name}=${escapeOption(value)}`);
   return {

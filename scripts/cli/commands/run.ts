@@ -5,6 +5,7 @@ import { followLog, readLog } from '../client/follow-log.ts';
 import { allPages } from '../client/pages.ts';
 import { apiFor } from '../context.ts';
 import { print, printJson, showInstant, showTerm, table } from '../output.ts';
+import { addRunSubmitCommand } from './run-submit.ts';
 
 interface ListOptions {
   readonly job?: string;
@@ -16,7 +17,9 @@ interface ListOptions {
 
 /** `run`: what ran, runs, or will run. */
 export function addRunCommand(program: Command): void {
-  const run = program.command('run').description('runs: list, show, history, logs, cancel, retry');
+  const run = program
+    .command('run')
+    .description('runs: list, show, history, logs, cancel, retry, submit');
   run
     .command('list')
     .description('runs, newest first')
@@ -77,6 +80,7 @@ export function addRunCommand(program: Command): void {
       });
       print(again.id);
     });
+  addRunSubmitCommand(run);
 }
 
 function runTable(runs: readonly Run[]): string {

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mergeChanges } from '@understudy/controller/store/changes';
+import { dispatchRun, endAttempt, startRun } from '@understudy/controller/dispatch/transitions';
+import { type Changes, mergeChanges } from '@understudy/controller/store/changes';
 import { WriterLane } from '@understudy/controller/store/lane';
-import { writeBatch } from '@understudy/controller/store/write-batch';
-import test from 'ava';
+import { loadOpenWork, type OpenWork } from '@understudy/controller/store/load';
+import { type Written, writeBatch } from '@understudy/controller/store/write-batch';
+import test, { type ExecutionContext } from 'ava';
+import { makeRun, moment } from '../../unit/controller/make-run.ts';
 import { serverFor } from '../support/store.ts';
 
 const prepared = serverFor(test);
@@ -10,15 +13,31 @@ const prepared = serverFor(test);
 const happened = (subject: string) =>
   ({ at: 1, kind: 'job-applied', subject, message: `${subject} was changed`, facts: {} }) as const;
 
-test('a batch whose COMMIT was not answered is written again, and its events are recorded once', async (t) => {
+/** A store, and a way to write batches into it and to read what is open. */
+async function setUp(t: ExecutionContext) {
   const store = await prepared(t);
   const { database, schema, pair } = store;
   const lane = new WriterLane({ database, schema, pair, node: 'a' });
   t.teardown(() => lane.close());
-  const write = (batch: ReturnType<typeof mergeChanges>) =>
-    lane.transaction({ term: 0n, timeoutMs: 10_000, mayCommit: async () => undefined }, (execute) =>
-      writeBatch(batch, { pair, term: 0n }, execute),
-    );
+  const fenced = { term: 0n, timeoutMs: 10_000, mayCommit: async () => undefined };
+  const write = (batch: ReturnType<typeof mergeChanges>): Promise<Written> =>
+    lane.transaction(fenced, (execute) => writeBatch(batch, { pair, term: 0n }, execute));
+  return {
+    store,
+    write,
+    commit: (...changes: Changes[]) => write(mergeChanges(changes, randomUUID())),
+    open: (): Promise<OpenWork> =>
+      lane.transaction(fenced, (execute) => loadOpenWork(pair, execute)),
+    count: async (table: string) => {
+      const client = await store.connect();
+      const { rows } = await client.query(`select count(*)::integer as count from ${table}`);
+      return rows[0]?.count as number;
+    },
+  };
+}
+
+test('a batch whose COMMIT was not answered is written again, and its events are recorded once', async (t) => {
+  const { store, write } = await setUp(t);
   const batch = mergeChanges([{ events: [happened('x'), happened('y')] }], randomUUID());
   const first = await write(batch);
   await write(mergeChanges([{ events: [happened('z')] }], randomUUID()));
@@ -30,4 +49,67 @@ test('a batch whose COMMIT was not answered is written again, and its events are
     rows.map((row) => row.subject),
     ['x', 'y', 'z'],
   );
+});
+
+test('a run that is decided on before it is written is written once, with its attempt', async (t) => {
+  const { commit, open } = await setUp(t);
+  const fresh = makeRun(
+    {},
+    { id: randomUUID(), scheduledFor: 1_500, createdAt: 1_700_000_000_123 },
+  );
+  const run = dispatchRun(fresh, 'w1', moment);
+  const written = await commit({ newRuns: [fresh] }, { runs: [run] });
+  t.is(written.existing.size, 0);
+  const { runs } = await open();
+  t.deepEqual(runs, [{ ...run, term: 0n }]);
+});
+
+test('a run whose key is taken is not written, nor what was decided on it', async (t) => {
+  const { commit, count } = await setUp(t);
+  const of = (id: string) => makeRun({}, { id, idempotencyKey: 'k' });
+  const [first, second, third] = [of(randomUUID()), of(randomUUID()), of(randomUUID())];
+  await commit({ newRuns: [first] });
+  const dispatched = dispatchRun(second, 'w1', moment);
+  const { existing } = await commit({ newRuns: [second, third] }, { runs: [dispatched] });
+  t.deepEqual(
+    existing,
+    new Map([
+      [second.id, first.id],
+      [third.id, first.id],
+    ]),
+  );
+  // What was decided while that was found out comes in the next batch.
+  const started = startRun(dispatched, 2_000, moment);
+  const end = { at: 3_000, outcome: 'exited', exitCode: 0, signal: null, reason: null } as const;
+  await commit({ runs: [endAttempt(started, end, moment)] });
+  t.is(await count('run'), 1);
+  t.is(await count('attempt'), 0);
+});
+
+test('texts come back as they were, whatever they hold', async (t) => {
+  const { commit, open } = await setUp(t);
+  const text = `${String.raw`{"a,b",\N NULL} \u0000 'x' {} `}\n\t😀`;
+  const run = makeRun(
+    { command: ['sh', '-c', text], env: { A: text } },
+    { id: randomUUID(), parameters: { B: text, C: '' }, reason: text, idempotencyKey: 'a"b\\c' },
+  );
+  const other = makeRun({}, { id: randomUUID(), parameters: { D: 'NULL' } });
+  await commit({ newRuns: [run, other] });
+  const { runs } = await open();
+  const written = [run, other].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  t.deepEqual(
+    runs,
+    written.map((each) => ({ ...each, term: 0n })),
+  );
+});
+
+test('a run that is over never changes again', async (t) => {
+  const { commit, open, count } = await setUp(t);
+  const run = dispatchRun(makeRun({}, { id: randomUUID() }), 'w1', moment);
+  const end = { at: 3_000, outcome: 'exited', exitCode: 0, signal: null, reason: null } as const;
+  await commit({ newRuns: [run] });
+  await commit({ runs: [endAttempt(run, end, { now: 3_000, term: 0n })] });
+  await commit({ runs: [run] });
+  t.deepEqual((await open()).runs, []);
+  t.is(await count(`attempt where state = 'succeeded'`), 1);
 });

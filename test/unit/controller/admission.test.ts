@@ -5,6 +5,7 @@ import { type AppParts, makeHandler, routersOf } from '@understudy/controller/ht
 import type { Changes } from '@understudy/controller/store/changes';
 import { AgentService } from '@understudy/controller/work/agents';
 import { BackfillService } from '@understudy/controller/work/backfill';
+import { BulkService } from '@understudy/controller/work/bulk';
 import type { TenureContext } from '@understudy/controller/work/context';
 import { JobService } from '@understudy/controller/work/jobs';
 import { RunPlanner } from '@understudy/controller/work/planner';
@@ -44,6 +45,7 @@ const examples: Readonly<Record<string, readonly [path: string, body?: unknown]>
   ],
   'POST /api/v1/jobs/:name/runs': ['/api/v1/jobs/j/runs', {}],
   'GET /api/v1/runs': ['/api/v1/runs'],
+  'POST /api/v1/runs': ['/api/v1/runs', { runs: [{ job: 'j' }] }],
   'GET /api/v1/runs/:id': [`/api/v1/runs/${RUN}`],
   'GET /api/v1/runs/:id/history': [`/api/v1/runs/${OVER}/history`],
   'GET /api/v1/runs/:id/log': [`/api/v1/runs/${OVER}/log`],
@@ -98,10 +100,11 @@ async function setUp(t: ExecutionContext) {
   const agents = new AgentService(context, state, { beatEveryMs: 1_000, lostAfterMs: 60_000 });
   const planner = new RunPlanner(context, state);
   const runs = new RunService(context, state, reader, planner);
+  const jobs = new JobService(context, state);
   const parts: AppParts = {
-    ...{ context, state, agents, runs, reader, since: 0, token: 'secret' },
-    jobs: new JobService(context, state),
+    ...{ context, state, agents, runs, jobs, reader, since: 0, token: 'secret' },
     backfill: new BackfillService({ context, state, planner, reader }),
+    bulk: new BulkService({ context, state, jobs, runs, planner }),
     reports: new ReportService(context, state, agents, reader),
     ...{
       problems: () => [],

@@ -1,4 +1,4 @@
-import type { Changes } from '@understudy/controller/store/changes';
+import { type Changes, mergeChanges } from '@understudy/controller/store/changes';
 import { TenureGuard } from '@understudy/controller/tenure/guard';
 import { AgentService } from '@understudy/controller/work/agents';
 import type { TenureContext } from '@understudy/controller/work/context';
@@ -47,7 +47,8 @@ async function setUp(t: ExecutionContext) {
   return { guard, state, agents, dispatcher, commits, orders };
 }
 
-const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
+/** On a busy machine a timer may be due before what was put off to the end of a turn is done. */
+const turn = () => new Promise((resolve) => setTimeout(() => setImmediate(resolve), 20));
 
 test('held, nothing is decided; resumed, the run goes out', async (t) => {
   const { guard, state, dispatcher, commits, orders } = await setUp(t);
@@ -98,6 +99,44 @@ test('paused for a switch-over it decides nothing, and what was decided still go
   dispatcher.resume();
   await turn();
   t.is(commits.length, 2);
+});
+
+test('a new run is decided on at once, and its order waits for the commit of both', async (t) => {
+  const { state, dispatcher, commits, orders } = await setUp(t);
+  state.onQueued = () => dispatcher.kick();
+  void state.apply({ newRuns: [makeRun()] });
+  await turn();
+  t.deepEqual(
+    commits.map(({ changes }) => [changes.newRuns?.[0]?.state, changes.runs?.[0]?.state]),
+    [
+      ['queued', undefined],
+      [undefined, 'dispatched'],
+    ],
+  );
+  t.deepEqual(orders, []);
+  commits[1]?.done();
+  await dispatcher.whenIdle();
+  t.is(orders.length, 1);
+});
+
+test('a new run that turns out to be there already is not ordered, and its slot is free again', async (t) => {
+  const { state, dispatcher, agents, commits, orders } = await setUp(t);
+  state.onQueued = () => dispatcher.kick();
+  const run = makeRun();
+  void state.apply({ newRuns: [run] });
+  await turn();
+  t.is(state.countOnAgent('w1'), 1);
+  const batch = mergeChanges(
+    commits.map(({ changes }) => changes),
+    'b',
+  );
+  state.noteCommitted(batch, { existing: new Map([[run.id, 'r0']]), events: [] });
+  for (const { done } of commits) done();
+  await dispatcher.whenIdle();
+  t.deepEqual(orders, []);
+  t.is(state.countOnAgent('w1'), 0);
+  t.is(state.queue.size, 0);
+  t.is(agents.candidates()[0]?.free, 4);
 });
 
 test('held, no sign of life and no cancel goes out; resumed, both do', async (t) => {

@@ -43,6 +43,7 @@ function setUp(overlap: 'queue' | 'skip', catchUp: 'latest' | 'all', now: number
       parameters: null,
       after: [],
       agents: 'one',
+      selector: {},
     },
     decidedUntil: start,
   } as unknown as JobRecord;

@@ -1,0 +1,230 @@
+import { randomUUID } from 'node:crypto';
+import { get, type IncomingMessage } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { OrderWire, RegisterWire, Report } from '@understudy/shared/protocol/agent';
+import { HttpConnection } from '../http-connection.ts';
+
+export interface SimulatedAgentOptions {
+  readonly name: string;
+  readonly ports: readonly number[];
+  readonly token: string;
+  readonly slots: number;
+  /** The order of an attempt has come. */
+  readonly onStart: (run: string) => void;
+  readonly onJoined: (term: string) => void;
+}
+
+/** As the real agent's `retry.every`, and its worker's habits. */
+const ROUND_MS = 500;
+const INSIST_MS = 25;
+const INSIST_FOR_MS = 1_000;
+const ASK_TIMEOUT_MS = 1_000;
+const SIGN_OF_LIFE_MS = 2_000;
+const MOST_REPORTS = 1_000;
+const RETRY_MS = 100;
+
+/**
+ * An agent that speaks the real protocol and ends each attempt the moment its order comes: what is left is
+ * the controller's cost, and the store's. It keeps nothing on disk.
+ */
+export class SimulatedAgent {
+  readonly #options: SimulatedAgentOptions;
+  readonly #incarnation = randomUUID();
+  readonly #journal = randomUUID();
+  readonly #waiting: Report[] = [];
+  #session = 0;
+  #seq = 0;
+  #highest = 0n;
+  #isStopped = false;
+  #wake: () => void = () => undefined;
+
+  constructor(options: SimulatedAgentOptions) {
+    this.#options = options;
+  }
+
+  /** Follows whichever controller is active, until it is stopped. */
+  async run(): Promise<void> {
+    let isSentAway = false;
+    while (!this.#isStopped) {
+      const found = isSentAway ? await this.#insist() : await this.#ask();
+      isSentAway = false;
+      if (found === null) {
+        await delay(ROUND_MS * (1 - 0.2 * Math.random()));
+        continue;
+      }
+      try {
+        isSentAway = await this.#stay(found);
+      } catch {
+        await delay(ROUND_MS * (1 - 0.2 * Math.random()));
+      }
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#wake();
+  }
+
+  /** The controller that sent us away named a next one: it is there any moment. */
+  async #insist(): Promise<number | null> {
+    const until = performance.now() + INSIST_FOR_MS;
+    const leaving = this.#highest;
+    while (performance.now() < until && !this.#isStopped) {
+      const found = await this.#ask(leaving);
+      if (found !== null) return found;
+      await delay(INSIST_MS);
+    }
+    return null;
+  }
+
+  /** The port of the controller that serves the highest term. */
+  async #ask(above = -1n): Promise<number | null> {
+    const answers = await Promise.all(this.#options.ports.map(askReady));
+    const best = answers
+      .filter((each) => each !== null)
+      .filter(({ term }) => term >= this.#highest && term > above)
+      .toSorted((a, b) => (a.term < b.term ? 1 : -1))[0];
+    return best?.port ?? null;
+  }
+
+  /** Stays with a controller until it is lost; whether it sent us away. */
+  async #stay(port: number): Promise<boolean> {
+    const connection = new HttpConnection(port, this.#options.token);
+    try {
+      this.#session += 1;
+      const registered = await connection.request({
+        method: 'POST',
+        path: '/agent/v1/register',
+        body: JSON.stringify(this.#registration()),
+      });
+      if (registered.status !== 200) throw new Error(`registration: ${registered.status}`);
+      const stream = await this.#openStream(port);
+      const over = { isOver: false, isSentAway: false };
+      const reading = this.#read(stream, over).finally(() => {
+        over.isOver = true;
+        this.#wake();
+      });
+      await this.#report(connection, over);
+      stream.destroy();
+      await reading.catch(() => undefined);
+      return over.isSentAway;
+    } finally {
+      connection.close();
+    }
+  }
+
+  #registration(): RegisterWire {
+    const { name, slots } = this.#options;
+    const ends = this.#waiting.filter(({ type }) => type === 'ended');
+    return {
+      agent: name,
+      incarnation: this.#incarnation,
+      version: 'simulated',
+      labels: {},
+      slots,
+      highestTerm: `${this.#highest}`,
+      journal: this.#journal,
+      session: this.#session,
+      attempts: ends.map(({ run, attempt }) => ({ run, attempt, state: 'ended' })),
+    };
+  }
+
+  #openStream(port: number): Promise<IncomingMessage> {
+    const { name, token } = this.#options;
+    const who = `agent=${name}&incarnation=${this.#incarnation}&session=${this.#session}`;
+    return new Promise((resolve, reject) => {
+      const asked = get({
+        ...{ host: '127.0.0.1', port, path: `/agent/v1/orders?${who}`, agent: false },
+        headers: { authorization: `Bearer ${token}` },
+      });
+      asked.on('error', reject);
+      asked.on('response', (response) => {
+        if (response.statusCode === 200) resolve(response);
+        else reject(new Error(`order stream: ${response.statusCode}`));
+      });
+    });
+  }
+
+  async #read(stream: IncomingMessage, over: { isSentAway: boolean }): Promise<void> {
+    stream.setEncoding('utf8');
+    let text = '';
+    for await (const chunk of stream as AsyncIterable<string>) {
+      text += chunk;
+      let from = 0;
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n', from)) {
+        this.#take(text.slice(from, end), over);
+        from = end + 2;
+      }
+      text = text.slice(from);
+    }
+  }
+
+  #take(event: string, over: { isSentAway: boolean }): void {
+    if (event.startsWith('event: beat\n')) return;
+    const order = JSON.parse(event.slice(event.indexOf('\ndata: ') + 7)) as OrderWire;
+    if (order.type === 'hello') {
+      this.#highest = BigInt(order.term);
+      this.#options.onJoined(order.term);
+    }
+    if (order.type === 'leave') over.isSentAway = true;
+    if (order.type !== 'start') return;
+    const { run, attempt } = order;
+    this.#options.onStart(run);
+    const facts = { exitCode: 0, signal: null, reason: null, logBytes: 0 };
+    this.#waiting.push(
+      { type: 'started', run, attempt, agoMs: 0, pid: 1 },
+      { type: 'ended', run, attempt, agoMs: 0, outcome: 'exited', ...facts },
+    );
+    this.#wake();
+  }
+
+  /** One batch at a time, each after the answer to the one before, as the real worker does. */
+  async #report(connection: HttpConnection, over: { readonly isOver: boolean }): Promise<void> {
+    const who = { agent: this.#options.name, incarnation: this.#incarnation };
+    while (!over.isOver && !this.#isStopped) {
+      if (this.#waiting.length === 0) await this.#untilNews();
+      if (over.isOver || this.#isStopped) return;
+      const batch = this.#waiting.slice(0, MOST_REPORTS);
+      const reports = batch.map((report, index) => ({ seq: this.#seq + 1 + index, report }));
+      const body = JSON.stringify({ ...who, highestTerm: `${this.#highest}`, reports });
+      const answer = await connection.request({ method: 'POST', path: '/agent/v1/reports', body });
+      if (answer.status === 200) {
+        this.#seq += batch.length;
+        this.#waiting.splice(0, batch.length);
+      } else if (answer.status === 503) {
+        await delay(RETRY_MS);
+      } else {
+        throw new Error(`reports: ${answer.status} ${answer.body}`);
+      }
+    }
+  }
+
+  #untilNews(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(limit);
+        this.#wake = () => undefined;
+        // What happens in the same moment travels together.
+        setImmediate(resolve);
+      };
+      const limit = setTimeout(done, SIGN_OF_LIFE_MS);
+      this.#wake = done;
+    });
+  }
+}
+
+function askReady(port: number): Promise<{ port: number; term: bigint } | null> {
+  return new Promise((resolve) => {
+    const asked = get({
+      ...{ host: '127.0.0.1', port, path: '/readyz', agent: false },
+      signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
+    });
+    asked.on('error', () => resolve(null));
+    asked.on('response', (response) => {
+      response.resume();
+      const term = String(response.headers['understudy-term'] ?? '');
+      const isReady = response.statusCode === 200 && /^\d+$/.test(term);
+      resolve(isReady ? { port, term: BigInt(term) } : null);
+    });
+  });
+}

@@ -1,0 +1,18 @@
+import { readProc } from '@understudy/shared/runtime/child';
+
+/** How the kernel counts processor time: hundredths of a second. */
+const MS_PER_TICK = 10;
+
+/** Processor time that a process has used so far, in milliseconds. */
+export function processorMs(pid: number): number {
+  const stat = readProc(`/proc/${pid}/stat`);
+  if (stat === null) return 0;
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+}
+
+/** Memory that a process holds, in megabytes. */
+export function residentMb(pid: number): number {
+  const status = readProc(`/proc/${pid}/status`) ?? '';
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_024;
+}
