@@ -9,6 +9,7 @@ import type { AgentConfig } from '@understudy/shared/runtime/config/types';
 import { exitCodes, UserError } from '@understudy/shared/runtime/errors';
 import { type Log, makeLog } from '@understudy/shared/runtime/log';
 import { version } from '@understudy/shared/runtime/version';
+import { Cgroup, cgroupPathHere } from './executor/cgroup.ts';
 import { endMarked } from './executor/leftovers.ts';
 import type { Search } from './follow/follow.ts';
 import { type DataFolder, openDataFolder } from './spool/folder.ts';
@@ -17,7 +18,7 @@ import { readTerm, writeTerm } from './spool/term-file.ts';
 import { askControllers, askOnce } from './supervise/ask.ts';
 import { BuiltInWorker } from './supervise/built-in-worker.ts';
 import { Follower } from './supervise/follower.ts';
-import { graceMs, type WorkerEvents, type WorkerPort } from './supervise/port.ts';
+import type { WorkerEvents, WorkerPort } from './supervise/port.ts';
 import { WrappedWorker } from './supervise/wrapped-worker.ts';
 
 /** Runs the agent until it is stopped or gives up. Resolves to the exit code of the process. */
@@ -29,7 +30,7 @@ export async function runAgent(config: AgentConfig): Promise<number> {
     try {
       return await new AgentLife(config, folder, log).run();
     } finally {
-      endMarked({ owner: `${config.pair}/${config.agent}/`, data: folder.path });
+      await endLeftovers(config, folder);
       unlock();
     }
   } catch (error) {
@@ -39,8 +40,12 @@ export async function runAgent(config: AgentConfig): Promise<number> {
   }
 }
 
-/** A stop takes no longer than the grace of what runs, the time to report it, and a little more. */
-const stopWithinMs = graceMs + 5_000;
+/** The worker is dead: nothing of what it started outlives the agent. */
+async function endLeftovers({ pair, agent }: AgentConfig, { path }: DataFolder): Promise<void> {
+  endMarked({ owner: `${pair}/${agent}/`, data: path });
+  const cgroup = cgroupPathHere(path);
+  if (cgroup !== null) await Cgroup.remove(cgroup);
+}
 
 class AgentLife {
   readonly #config: AgentConfig;
@@ -98,7 +103,7 @@ class AgentLife {
   }
 
   #makeWorker(incarnation: string): WorkerPort {
-    const { pair, agent, token, labels, slots, retry, worker } = this.#config;
+    const { pair, agent, token, labels, slots, users, retry, worker } = this.#config;
     const data = this.#folder.path;
     const env = {
       UNDERSTUDY_AGENT_OWNER: `${pair}/${agent}/${incarnation}`,
@@ -119,8 +124,8 @@ class AgentLife {
     return new BuiltInWorker({
       ...{ ...common, events },
       config: {
-        ...{ pair, agent, incarnation, version, token, labels, slots, data },
-        ...{ requestTimeoutMs, graceMs },
+        ...{ pair, agent, incarnation, version, token, labels, slots, data, users },
+        requestTimeoutMs,
       },
     });
   }
@@ -164,9 +169,7 @@ class AgentLife {
   async #stop(signal: NodeJS.Signals): Promise<void> {
     this.#log.info(`${signal}: the agent stops; what runs is ended and reported`);
     this.#follower.close();
-    const late = setTimeout(() => this.#end(exitCodes.ok), stopWithinMs);
     await this.#worker.stop();
-    clearTimeout(late);
     this.#log.info('the agent ends, it was stopped');
     this.#end(exitCodes.ok);
   }

@@ -1,7 +1,7 @@
 import type { Term } from '@understudy/shared/kernel/term';
 import type { Attempt } from './attempt.ts';
 
-export type Refusal = 'stale-term' | 'no-slot' | 'draining' | 'giving-up';
+export type Refusal = 'stale-term' | 'no-slot' | 'draining' | 'giving-up' | 'not-understood';
 
 /** What a worker knows when an order to start arrives. */
 export interface Situation {

@@ -1,28 +1,42 @@
 /**
- * Runs one attempt: no shell, in a process group of its own, tied by the kernel to this worker's life.
- * Its output goes straight into a file, so that no byte passes through the worker's memory and none is
- * lost with it. An attempt is over when nothing of it is left: what its main process leaves behind in
- * its group, or elsewhere under its marker, is killed and mentioned.
+ * Runs the program of an attempt: no shell but where one was asked for, in a session of its own, tied by
+ * the kernel to this worker's life. Its output goes straight into a file, so that no byte passes through
+ * the worker's memory and none is lost with it. An attempt is over when nothing of it is left: what its
+ * main process leaves behind is ended and mentioned.
  */
 
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, fstatSync, openSync } from 'node:fs';
-import { killGroup, readProc, spawnTied } from '@understudy/shared/runtime/child';
+import { statSync } from 'node:fs';
+import { spawnTied } from '@understudy/shared/runtime/child';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Outcome } from '../attempt/attempt.ts';
+import type { Account } from './account.ts';
 import { findProgram } from './find-program.ts';
-import { endMarked, groupMembers, type Marker } from './leftovers.ts';
+import { Output, type OutputWatch } from './output.ts';
+import { type OutputLimit, tooLong } from './output-limit.ts';
+import type { Remains, Tree, Trees } from './trees.ts';
 
 export interface Execution {
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** The folder in which it starts; null: the worker's. */
+  readonly cwd: string | null;
+  /** As whom it runs; null: as the worker. */
+  readonly account: Account | null;
   readonly timeoutMs: number | null;
-  /** The file that gets the output. */
-  readonly log: string;
-  /** How to recognise what the attempt started. */
-  readonly marker: Marker;
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number;
+  /** The file that gets the output. */
+  readonly log: string;
+  readonly outputLimit: OutputLimit | null;
+  /** Whether a process with this environment belongs to the attempt. */
+  readonly carries: (environment: string) => boolean;
+}
+
+/** What all attempts of a worker share. */
+export interface Premises {
+  readonly trees: Trees;
+  readonly outputs: OutputWatch;
 }
 
 export interface Ended {
@@ -37,34 +51,55 @@ export type Executed =
   | { readonly type: 'running'; readonly running: Running }
   | { readonly type: 'not-started'; readonly reason: string };
 
+/** Why an attempt is ended that would have gone on. */
+export interface Cause {
+  readonly outcome: 'cancelled' | 'timed-out' | 'signalled' | 'lost';
+  readonly reason: string;
+}
+
 /** An attempt under way. */
 export interface Running {
   readonly pid: number;
   readonly ended: Promise<Ended>;
   /** How many bytes of output there are. */
   written(): number;
-  /** Ends it: SIGTERM to its group, SIGKILL after the grace. The first cause given is what is reported. */
-  end(outcome: 'cancelled' | 'timed-out' | 'lost', reason: string): void;
+  /**
+   * Ends it: SIGTERM to all of it, SIGKILL after the grace, its own or a shorter one. The first cause given
+   * is what is reported; another one can only shorten the grace.
+   */
+  end(cause: Cause, graceMs?: number): void;
 }
 
 /** Starts an attempt. */
-export async function execute(execution: Execution): Promise<Executed> {
+export async function execute(execution: Execution, premises: Premises): Promise<Executed> {
+  const { cwd, account, env } = execution;
   const [program = '', ...rest] = execution.command;
-  const found = findProgram(program, execution.env['PATH'] ?? '');
+  const noFolder = cwd === null ? null : folderProblem(cwd);
+  if (noFolder !== null) return { type: 'not-started', reason: noFolder };
+  const found = findProgram(program, env['PATH'] ?? '', cwd);
   if (found.type === 'missing') return { type: 'not-started', reason: found.reason };
-  let log: number | null = null;
+  let output: Output | null = null;
   try {
-    log = openSync(execution.log, 'a', 0o640);
+    output = new Output(execution.log, execution.outputLimit);
+    if (account !== null) output.giveTo(account);
     const child = spawnTied([found.path, ...rest], {
-      env: { ...execution.env },
-      stdio: ['ignore', log, log],
+      env: { ...env },
+      stdio: ['ignore', output.file, output.file],
+      ...(cwd === null ? {} : { cwd }),
+      ...(account === null ? {} : { account }),
     });
     await spawned(child);
-    return { type: 'running', running: watch(child, log, execution) };
+    return { type: 'running', running: watch(child, output, execution, premises) };
   } catch (error) {
-    if (log !== null) closeSync(log);
+    output?.close();
     return { type: 'not-started', reason: messageOf(error) };
   }
+}
+
+function folderProblem(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return `ENOENT: no folder ${path}`;
+  return found.isDirectory() ? null : `ENOTDIR: ${path} is no folder`;
 }
 
 function spawned(child: ChildProcess): Promise<void> {
@@ -74,68 +109,98 @@ function spawned(child: ChildProcess): Promise<void> {
   });
 }
 
-interface Cause {
-  readonly outcome: 'cancelled' | 'timed-out' | 'lost';
-  readonly reason: string;
-}
-
-function watch(child: ChildProcess, log: number, execution: Execution): Running {
+function watch(
+  child: ChildProcess,
+  output: Output,
+  execution: Execution,
+  { trees, outputs }: Premises,
+): Running {
   const pid = child.pid as number;
-  const startedAtMs = performance.now();
-  let cause: Cause | null = null;
-  let over = false;
-  let killer: NodeJS.Timeout | undefined;
-
-  const end = (outcome: Cause['outcome'], reason: string): void => {
-    if (cause !== null || over) return;
-    cause = { outcome, reason };
-    killGroup(pid, 'SIGTERM');
-    killer = setTimeout(() => killGroup(pid, 'SIGKILL'), execution.graceMs);
-  };
-  const { timeoutMs } = execution;
-  const limit =
-    timeoutMs === null
-      ? undefined
-      : setTimeout(() => end('timed-out', `ran longer than ${timeoutMs} ms`), timeoutMs);
-
-  const ended = new Promise<Ended>((resolve) => {
-    child.once('exit', (exitCode, signal) => {
-      over = true;
-      clearTimeout(limit);
-      clearTimeout(killer);
-      const leftovers = endLeftovers(pid, execution.marker, performance.now() - startedAtMs);
-      const logBytes = fstatSync(log).size;
-      closeSync(log);
-      resolve({ ...outcomeOf(exitCode, signal, cause, leftovers), logBytes });
-    });
+  const tree = trees.add({ pid, carries: execution.carries });
+  const ending = new Ending(tree, execution);
+  const { outputLimit } = execution;
+  const unwatch =
+    outputLimit === null
+      ? () => undefined
+      : outputs.add(output, () =>
+          ending.begin({ outcome: 'signalled', reason: tooLong(outputLimit) }),
+        );
+  const ended = new Promise<Exit>((resolve) => {
+    child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
+  }).then(async (exit): Promise<Ended> => {
+    const remains = await tree.end(ending.over());
+    unwatch();
+    const dropped = output.close();
+    return { ...judge(exit, ending.cause, remains, dropped), logBytes: output.bytes };
   });
-  return { pid, ended, end, written: () => (over ? 0 : fstatSync(log).size) };
+  return {
+    pid,
+    ended,
+    end: (cause, graceMs) => ending.begin(cause, graceMs),
+    written: () => output.bytes,
+  };
 }
 
-function outcomeOf(
-  exitCode: number | null,
-  signal: string | null,
+interface Exit {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Brings an attempt to an end that was asked for, or that its time limit demands. */
+class Ending {
+  readonly #tree: Tree;
+  readonly #graceMs: number;
+  readonly #limit: NodeJS.Timeout | undefined;
+  #killer: NodeJS.Timeout | undefined;
+  #killAtMs = Number.POSITIVE_INFINITY;
+  #isOver = false;
+  cause: Cause | null = null;
+
+  constructor(tree: Tree, { timeoutMs, graceMs }: Pick<Execution, 'timeoutMs' | 'graceMs'>) {
+    this.#tree = tree;
+    this.#graceMs = graceMs;
+    if (timeoutMs === null) return;
+    const late = { outcome: 'timed-out', reason: `ran longer than ${timeoutMs} ms` } as const;
+    this.#limit = setTimeout(() => this.begin(late), timeoutMs);
+  }
+
+  begin(cause: Cause, graceMs = this.#graceMs): void {
+    if (this.#isOver) return;
+    const killAtMs = performance.now() + Math.min(graceMs, this.#graceMs);
+    if (this.cause === null) this.#tree.signal('SIGTERM');
+    this.cause ??= cause;
+    if (killAtMs >= this.#killAtMs) return;
+    this.#killAtMs = killAtMs;
+    clearTimeout(this.#killer);
+    this.#killer = setTimeout(() => this.#tree.signal('SIGKILL'), killAtMs - performance.now());
+  }
+
+  /** The main process has ended. Gives how long the others still have. */
+  over(): number {
+    this.#isOver = true;
+    clearTimeout(this.#limit);
+    clearTimeout(this.#killer);
+    return this.cause === null ? 0 : Math.max(0, this.#killAtMs - performance.now());
+  }
+}
+
+function judge(
+  { exitCode, signal }: Exit,
   cause: Cause | null,
-  leftovers: number,
+  remains: Remains,
+  dropped: string | null,
 ): Omit<Ended, 'logBytes'> {
   const outcome = cause?.outcome ?? (signal === null ? 'exited' : 'signalled');
-  const left = leftovers === 0 ? [] : [`killed what it left behind (${leftovers})`];
-  const reasons = [...(cause === null ? [] : [cause.reason]), ...left];
-  return { outcome, exitCode, signal, reason: reasons.length === 0 ? null : reasons.join('; ') };
+  const said = [cause?.reason ?? null, ...tell(remains), dropped].filter((each) => each !== null);
+  return { outcome, exitCode, signal, reason: said.length === 0 ? null : said.join('; ') };
 }
 
-/** So long an attempt may last for its descendants to be looked for among younger pids only. */
-const shortMs = 2_000;
-
-/**
- * Kills what the main process left behind, in its group and under its marker. The table of processes
- * is read only as far as needed: descendants have higher pids, unless the numbers have wrapped around.
- */
-function endLeftovers(pid: number, marker: Marker, lastedMs: number): number {
-  const ended = new Set(killGroup(pid, 0) ? groupMembers(pid) : []);
-  if (ended.size > 0) killGroup(pid, 'SIGKILL');
-  const lastPid = Number(readProc('/proc/loadavg')?.trim().split(' ').at(-1) ?? 0);
-  const onlyYounger = lastedMs < shortMs && lastPid >= pid;
-  for (const marked of endMarked(marker, onlyYounger ? pid : 0)) ended.add(marked);
-  return ended.size;
+function tell({ killed, survivors, doubtful }: Remains): string[] {
+  const said: string[] = [];
+  if (killed > 0) said.push(`killed what it left behind (${killed})`);
+  if (survivors.length > 0) said.push(`left behind and can not be killed: ${survivors.join(' ')}`);
+  if (doubtful.length > 0) {
+    said.push(`left behind by it or by another attempt: ${doubtful.join(' ')}`);
+  }
+  return said;
 }

@@ -1,5 +1,5 @@
 import { accessSync, constants, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 export type Found =
   | { readonly type: 'found'; readonly path: string }
@@ -7,9 +7,11 @@ export type Found =
 
 /**
  * Looks a program up as execvp does. Done before the start, because the program that ties an attempt
- * to its worker could only tell by an exit code that there was nothing to start.
+ * to its worker could only tell by an exit code that there was nothing to start. `cwd` is where it starts,
+ * if that is another folder than ours.
  */
-export function findProgram(name: string, searchPath: string): Found {
+export function findProgram(name: string, searchPath: string, cwd: string | null = null): Found {
+  const check = (path: string) => problemOf(path, cwd === null ? path : resolve(cwd, path));
   if (name.includes('/')) return check(name) ?? { type: 'found', path: name };
   let denied: Found | null = null;
   for (const folder of searchPath.split(':')) {
@@ -21,10 +23,10 @@ export function findProgram(name: string, searchPath: string): Found {
   return denied ?? missing(`ENOENT: no program ${JSON.stringify(name)} in ${searchPath}`);
 }
 
-function check(path: string): (Found & { type: 'missing' }) | null {
+function problemOf(path: string, at: string): (Found & { type: 'missing' }) | null {
   try {
-    if (statSync(path).isDirectory()) return missing(`EACCES: ${path} is a folder`);
-    accessSync(path, constants.X_OK);
+    if (statSync(at).isDirectory()) return missing(`EACCES: ${path} is a folder`);
+    accessSync(at, constants.X_OK);
     return null;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';

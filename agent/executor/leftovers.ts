@@ -15,10 +15,10 @@ export interface Marker {
  * Ends what carries the marker, again until nothing is left, because a process may fork between the
  * look and the kill. This process and its ancestors are spared. Returns the pids that were ended.
  */
-export function endMarked(marker: Marker, abovePid = 0): ReadonlySet<number> {
+export function endMarked(marker: Marker): ReadonlySet<number> {
   const ended = new Set<number>();
   for (let look = 0; look < 20; look += 1) {
-    const found = findMarked(marker, abovePid);
+    const found = findMarked(marker);
     if (found.length === 0) break;
     for (const pid of found) {
       if (kill(pid)) ended.add(pid);
@@ -27,27 +27,16 @@ export function endMarked(marker: Marker, abovePid = 0): ReadonlySet<number> {
   return ended;
 }
 
-function findMarked(marker: Marker, abovePid: number): number[] {
+function findMarked(marker: Marker): number[] {
   const spared = ancestors();
   const found: number[] = [];
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
-    if (!Number.isInteger(pid) || pid <= abovePid || spared.has(pid)) continue;
+    if (!Number.isInteger(pid) || spared.has(pid)) continue;
     const environment = readProc(`/proc/${name}/environ`);
     if (environment !== null && carries(environment, marker)) found.push(pid);
   }
   return found;
-}
-
-/** Who is in a process group and still lives. */
-export function groupMembers(pgid: number): number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => {
-      if (!Number.isInteger(pid)) return false;
-      const [state, , group] = statOf(pid);
-      return group === String(pgid) && state !== 'Z' && state !== 'X';
-    });
 }
 
 /** Whether the text of /proc/PID/environ has all that the marker asks for. */

@@ -26,6 +26,8 @@ const checksOwed = 5;
 
 /** So long a clean stop may take to report what it ended. */
 const reportWithinMs = 2_000;
+/** And so long beside that, until it has said how long what runs may take, and when it is late. */
+const lateAfterMs = 3_000;
 
 /** The built-in worker as a child process: started, watched, and started again when it ends. */
 export class BuiltInWorker implements WorkerPort {
@@ -38,6 +40,7 @@ export class BuiltInWorker implements WorkerPort {
   #target: Target | null = null;
   #closing = false;
   #idle: (() => void) | null = null;
+  #late: NodeJS.Timeout | undefined;
   #restart: NodeJS.Timeout | undefined;
   readonly #checks: NodeJS.Timeout;
 
@@ -70,14 +73,19 @@ export class BuiltInWorker implements WorkerPort {
     return this.#close({ type: running });
   }
 
-  stop(): Promise<void> {
-    return this.#close({ type: 'stop', reportWithinMs });
+  /** Takes no longer than the grace of what runs, the time to report it, and a little more. */
+  async stop(): Promise<void> {
+    const closed = this.#close({ type: 'stop', reportWithinMs });
+    this.#lateAfter(reportWithinMs + lateAfterMs);
+    await closed;
+    clearTimeout(this.#late);
   }
 
   kill(): void {
     this.#closing = true;
     clearInterval(this.#checks);
     clearTimeout(this.#restart);
+    clearTimeout(this.#late);
     if (this.#child?.pid !== undefined) killGroup(this.#child.pid, 'SIGKILL');
   }
 
@@ -93,6 +101,11 @@ export class BuiltInWorker implements WorkerPort {
         resolve();
       };
     });
+  }
+
+  #lateAfter(ms: number): void {
+    clearTimeout(this.#late);
+    this.#late = setTimeout(() => this.#idle?.(), ms);
   }
 
   #take(message: FromWorker): void {
@@ -114,6 +127,9 @@ export class BuiltInWorker implements WorkerPort {
         return;
       case 'well':
         this.#owed = 0;
+        return;
+      case 'stopping':
+        this.#lateAfter(message.withinMs + lateAfterMs);
         return;
       case 'idle':
         if (message.unreported > 0) {

@@ -23,7 +23,7 @@ export interface WorkerEvents {
   onUnfit(message: string, exitCode: number): void;
 }
 
-/** Between SIGTERM and SIGKILL, of attempts and of wrapped programs. */
+/** Between SIGTERM and SIGKILL of a wrapped program. */
 export const graceMs = 5_000;
 
 /** How soon a worker that ended is started again. */

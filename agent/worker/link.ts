@@ -12,8 +12,8 @@ export interface WorkerConfig {
   readonly data: string;
   /** Time limit of a request to a controller, registration and reports. */
   readonly requestTimeoutMs: number;
-  /** Between SIGTERM and SIGKILL of an attempt. */
-  readonly graceMs: number;
+  /** As whom programs may run, beside the agent's own user. */
+  readonly users: readonly string[];
 }
 
 export type ToWorker =
@@ -34,6 +34,8 @@ export type FromWorker =
   | { readonly type: 'lost'; readonly loss: Loss }
   | { readonly type: 'heard'; readonly term: string }
   | { readonly type: 'well' }
+  /** It takes at most so long until nothing runs any more. */
+  | { readonly type: 'stopping'; readonly withinMs: number }
   /** Nothing runs any more. */
   | { readonly type: 'idle'; readonly unreported: number }
   /** The worker can't work here at all. */

@@ -1,5 +1,5 @@
 import { unreachable } from '@understudy/shared/kernel/invariant';
-import type { Order } from '@understudy/shared/protocol/agent';
+import { type Order, type StartOrder, startKeySchema } from '@understudy/shared/protocol/agent';
 import { attemptId } from '../attempt/attempt.ts';
 import { decideStart } from '../attempt/decide.ts';
 import type { Ledger } from './ledger.ts';
@@ -49,7 +49,23 @@ export async function handleOrder(order: Order, desk: OrderDesk): Promise<Handle
   }
 }
 
-function start(order: Extract<Order, { type: 'start' }>, desk: OrderDesk): void {
+/** An order to start something that this version does not know is refused, so that another agent gets it. */
+export function refuseUnknown(data: string, { ledger, onNews }: OrderDesk): void {
+  const key = parseKey(data);
+  if (key === null || key.term < ledger.highest || ledger.get(attemptId(key)) !== undefined) return;
+  ledger.refuse(key, 'not-understood');
+  onNews();
+}
+
+function parseKey(data: string): Pick<StartOrder, 'term' | 'run' | 'attempt'> | null {
+  try {
+    return startKeySchema.safeParse(JSON.parse(data)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function start(order: StartOrder, desk: OrderDesk): void {
   const { ledger, runner, onNews } = desk;
   const id = attemptId(order);
   const known = ledger.get(id);

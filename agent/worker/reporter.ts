@@ -12,6 +12,8 @@ export interface ReporterOptions extends BatchSource {
   readonly agent: string;
   readonly incarnation: string;
   readonly random: () => number;
+  /** A worker with nothing to report says so this often: silence means that it can't be reached. */
+  readonly signOfLifeMs: () => number;
   readonly onDropped: (report: unknown, reason: string) => void;
 }
 
@@ -28,8 +30,6 @@ export interface Channel {
 const logDelayMs = 50;
 const retry = { firstMs: 100, factor: 2, maxMs: 2_000 } as const;
 const failuresAllowed = 6;
-/** A worker with nothing to report says so this often: silence means that it can't be reached. */
-const signOfLifeMs = 2_000;
 
 /**
  * Sends what is due, one batch at a time and each only after the one before is answered, again until it
@@ -68,7 +68,7 @@ export class Reporter {
     while (!channel.signal.aborted) {
       this.#newsWaits = false;
       const items = (await nextBatch(this.#options, this.#turn)).slice(0, limit);
-      if (items.length === 0 && performance.now() - lastSentAt < signOfLifeMs) {
+      if (items.length === 0 && performance.now() - lastSentAt < this.#options.signOfLifeMs()) {
         await this.#nextNews(channel.signal);
         continue;
       }
@@ -87,7 +87,8 @@ export class Reporter {
       } else if (problem.type === 'later') {
         // It is the right one and can't store anything for now: we stay, and keep what we have.
         failures = 0;
-        await sleep(backoffMs(retry, waits, this.#options.random()), channel.signal);
+        const pauseMs = backoffMs(retry, waits, this.#options.random());
+        await sleep(Math.min(pauseMs, this.#options.signOfLifeMs()), channel.signal);
         waits += 1;
       } else {
         failures += 1;
@@ -153,7 +154,8 @@ export class Reporter {
         // What happens in the same moment travels together.
         setImmediate(resolve);
       };
-      const timer = setTimeout(done, this.#options.ledger.open > 0 ? logDelayMs : signOfLifeMs);
+      const { ledger, signOfLifeMs } = this.#options;
+      const timer = setTimeout(done, ledger.open > 0 ? logDelayMs : signOfLifeMs());
       signal.addEventListener('abort', done, { once: true });
       this.#news = done;
     });

@@ -1,7 +1,8 @@
-import type { Order } from '@understudy/shared/protocol/agent';
+import type { StartOrder } from '@understudy/shared/protocol/agent';
 import { type AttemptKey, attemptId, type Outcome } from '../attempt/attempt.ts';
-import { environmentOf } from '../executor/environment.ts';
-import { type Ended, execute, type Running } from '../executor/execute.ts';
+import { type Contact, isolationOf } from '../attempt/isolation.ts';
+import type { Ended, Running } from '../executor/execute.ts';
+import { perform, type Workshop } from '../executor/perform.ts';
 import type { DataFolder } from '../spool/folder.ts';
 import { logPath, removeLog } from '../spool/log-file.ts';
 import type { Ledger } from './ledger.ts';
@@ -9,10 +10,7 @@ import type { Ledger } from './ledger.ts';
 export interface RunnerOptions {
   readonly ledger: Ledger;
   readonly folder: DataFolder;
-  /** `<pair>/<agent>/` and the incarnation. */
-  readonly ownerPrefix: string;
-  readonly incarnation: string;
-  readonly graceMs: number;
+  readonly workshop: Workshop;
   readonly nowMs: () => number;
   /** Something about an attempt has yet to be reported. */
   readonly onNews: () => void;
@@ -20,12 +18,17 @@ export interface RunnerOptions {
   readonly onFault: (error: unknown) => void;
 }
 
+interface UnderWay {
+  readonly order: StartOrder;
+  readonly running: Running;
+}
+
 type Ending = { readonly outcome: 'cancelled' | 'lost'; readonly reason: string };
 
 /** Runs attempts and writes down what becomes of them. */
 export class Runner {
   readonly #options: RunnerOptions;
-  readonly #running = new Map<string, Running>();
+  readonly #running = new Map<string, UnderWay>();
   /** Attempts that are to end, from before their process is there on. */
   readonly #ending = new Map<string, Ending>();
   readonly #unwanted = new Set<string>();
@@ -37,7 +40,7 @@ export class Runner {
 
   /** How much output of a running attempt there is; 0 for others. */
   written(id: string): number {
-    return this.#running.get(id)?.written() ?? 0;
+    return this.#running.get(id)?.running.written() ?? 0;
   }
 
   /** Whether the controller has said that it does not want to hear of this attempt. */
@@ -46,7 +49,7 @@ export class Runner {
   }
 
   /** Starts an attempt: into the journal first, then the process. */
-  start(order: Extract<Order, { type: 'start' }>): void {
+  start(order: StartOrder): void {
     this.#start(order).catch(this.#options.onFault);
   }
 
@@ -56,7 +59,26 @@ export class Runner {
     const attempt = this.#options.ledger.get(id);
     if (attempt === undefined || attempt.end !== null) return;
     this.#ending.set(id, ending);
-    this.#running.get(id)?.end(ending.outcome, ending.reason);
+    this.#running.get(id)?.running.end(ending);
+  }
+
+  /**
+   * Cut off from the controllers: ends what must run at most once before they may call it lost. To be asked
+   * again and again.
+   */
+  isolate(contact: Contact): void {
+    const nowMs = this.#options.nowMs();
+    for (const { order, running } of this.#running.values()) {
+      if (order.delivery !== 'at-most-once') continue;
+      const isolation = isolationOf(contact, order.graceMs);
+      if (isolation === null || nowMs < isolation.endAtMs) continue;
+      running.end(cutOff, Math.max(0, isolation.killAtMs - nowMs));
+    }
+  }
+
+  /** The longest grace of what runs. */
+  get graceMs(): number {
+    return Math.max(0, ...[...this.#running.values()].map(({ order }) => order.graceMs));
   }
 
   /** Ends all attempts. */
@@ -80,30 +102,22 @@ export class Runner {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  async #start(order: Extract<Order, { type: 'start' }>): Promise<void> {
-    const { ledger, folder, ownerPrefix, incarnation, graceMs, nowMs, onNews } = this.#options;
+  async #start(order: StartOrder): Promise<void> {
+    const { ledger, folder, workshop, nowMs, onNews } = this.#options;
     const id = attemptId(order);
     await ledger.begin(order, order.term);
     const early = this.#ending.get(id);
     if (early !== undefined)
       return await this.#ended(order, notStarted(early.outcome, early.reason));
 
-    const owner = `${ownerPrefix}${incarnation}`;
-    const executed = await execute({
-      command: order.command,
-      env: environmentOf({ ...order, owner, data: folder.path }, process.env),
-      timeoutMs: order.timeoutMs,
-      log: logPath(folder.logs, id),
-      marker: { owner: ownerPrefix, data: folder.path, attempt: order },
-      graceMs,
-    });
+    const executed = await perform(order, { id, log: logPath(folder.logs, id) }, workshop);
     if (executed.type === 'not-started') {
       return await this.#ended(order, notStarted('not-started', executed.reason));
     }
     const { running } = executed;
-    this.#running.set(id, running);
+    this.#running.set(id, { order, running });
     const ending = this.#ending.get(id);
-    if (ending !== undefined) running.end(ending.outcome, ending.reason);
+    if (ending !== undefined) running.end(ending);
     const started = ledger.record(order, {
       type: 'started',
       start: { pid: running.pid, atMs: nowMs() },
@@ -134,6 +148,11 @@ export class Runner {
     await removeLog(logPath(this.#options.folder.logs, attemptId(key)));
   }
 }
+
+const cutOff: Ending = {
+  outcome: 'lost',
+  reason: 'cut off from the controllers; ended before they may call it lost',
+};
 
 function notStarted(outcome: Outcome, reason: string): Ended {
   return { outcome, exitCode: null, signal: null, reason, logBytes: 0 };

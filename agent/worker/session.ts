@@ -11,14 +11,16 @@ import {
   type Registered,
   type RegisterWire,
   registeredSchema,
+  workerAbilities,
 } from '@understudy/shared/protocol/agent';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { createParser } from 'eventsource-parser';
 import type { Loss } from '../follow/follow.ts';
-import { callJson, callStream, describeReply, isStoreAway } from './call.ts';
+import { callJson, callStream, describeReply, isStoreAway, type Reply } from './call.ts';
+import type { ContactWatch } from './contact.ts';
 import type { Ledger } from './ledger.ts';
 import type { WorkerConfig } from './link.ts';
-import { handleOrder, type OrderDesk } from './orders.ts';
+import { handleOrder, type OrderDesk, refuseUnknown } from './orders.ts';
 import type { Reporter } from './reporter.ts';
 
 export interface SessionParts {
@@ -26,6 +28,7 @@ export interface SessionParts {
   readonly ledger: Ledger;
   readonly desk: OrderDesk;
   readonly reporter: Reporter;
+  readonly contact: ContactWatch;
   /** The number of a registration: higher than of any before it, in this process or an earlier one. */
   readonly nextSession: () => number;
   /** The stream is held: from now on this controller is the one we follow. */
@@ -87,6 +90,7 @@ class Session {
       highestTerm: formatTerm(ledger.highest),
       journal: ledger.journalId,
       session,
+      abilities: [...workerAbilities],
       attempts: ledger.unsettled().map(({ run, attempt, end }) => {
         return { run, attempt, state: end === null ? 'running' : 'ended' };
       }),
@@ -107,6 +111,7 @@ class Session {
       return null;
     }
     await ledger.raise(parsed.data.term);
+    this.#parts.contact.agreed(parsed.data.lostAfterMs);
     for (const key of parsed.data.unwanted) await this.#parts.desk.runner.drop(key);
     return parsed.data;
   }
@@ -180,6 +185,7 @@ class Session {
     const order = parseOrder(data);
     if (order === null) {
       this.#parts.onInvalidOrder(data);
+      refuseUnknown(data, this.#parts.desk);
       return;
     }
     this.#waiting += 1;
@@ -220,8 +226,10 @@ class Session {
     return new URL(`${this.#url.replace(/\/$/, '')}${path}`);
   }
 
-  #post(path: string, body: unknown): ReturnType<typeof callJson> {
-    return callJson({
+  async #post(path: string, body: unknown): Promise<Reply> {
+    const { contact, desk } = this.#parts;
+    const sentAtMs = desk.nowMs();
+    const reply = await callJson({
       method: 'POST',
       url: this.#urlOf(path),
       token: this.#parts.config.token,
@@ -229,6 +237,9 @@ class Session {
       timeoutMs: this.#parts.config.requestTimeoutMs,
       signal: this.#signal,
     });
+    // What it can't store for now it has heard nevertheless.
+    if (reply.status === 200 || isStoreAway(reply)) contact.proven(sentAtMs);
+    return reply;
   }
 }
 

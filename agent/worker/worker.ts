@@ -2,10 +2,16 @@ import { statSync } from 'node:fs';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { attemptId } from '../attempt/attempt.ts';
+import { Cgroup, cgroupPathHere } from '../executor/cgroup.ts';
 import { endMarked } from '../executor/leftovers.ts';
+import { ModuleHosts } from '../executor/module-hosts.ts';
+import { OutputWatch } from '../executor/output.ts';
+import { environmentOfHosts, type Workshop } from '../executor/perform.ts';
+import { Trees } from '../executor/trees.ts';
 import { openDataFolder } from '../spool/folder.ts';
 import { bootId } from '../spool/lock.ts';
 import { logPath, removeLogsExcept } from '../spool/log-file.ts';
+import { ContactWatch } from './contact.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import type { FromWorker, ToWorker, WorkerConfig } from './link.ts';
 import type { Closing, OrderDesk } from './orders.ts';
@@ -26,18 +32,21 @@ export interface WorkerPorts {
 export async function openWorker(config: WorkerConfig, ports: WorkerPorts): Promise<Worker> {
   const folder = openDataFolder(config.data);
   const ownerPrefix = `${config.pair}/${config.agent}/`;
-  const ended = endMarked({ owner: ownerPrefix, data: folder.path }).size;
+  const path = cgroupPathHere(folder.path);
+  const cgroup = path === null ? null : Cgroup.enter(path);
+  const ended = (cgroup?.found ?? 0) + endMarked({ owner: ownerPrefix, data: folder.path }).size;
   const wallMinusMonotonicMs = ports.wallMs() - ports.nowMs();
   const ledger = await openLedger(folder, { boot: bootId(), wallMinusMonotonicMs });
   const { nowMs, random, onFault } = ports;
   const news = { tell: (): void => undefined };
   const onNews = (): void => news.tell();
-  const { incarnation, graceMs } = config;
-  const runner = new Runner({
-    ...{ ledger, folder, ownerPrefix, incarnation, graceMs, nowMs, onNews, onFault },
-  });
+  const { incarnation } = config;
+  const workshop = makeWorkshop({ config, ports, data: folder.path, ownerPrefix, cgroup });
+  const runner = new Runner({ ledger, folder, workshop, nowMs, onNews, onFault });
+  const contact = new ContactWatch({ nowMs, isolate: (proven) => runner.isolate(proven) });
   const reporter = new Reporter({
     ...{ ledger, runner, folder, nowMs, random, incarnation, agent: config.agent },
+    signOfLifeMs: () => contact.signOfLifeMs,
     onDropped: (report, reason) => {
       log(ports, 'error', 'a report was dropped, no controller takes it', { report, reason });
     },
@@ -49,7 +58,26 @@ export async function openWorker(config: WorkerConfig, ports: WorkerPorts): Prom
     const facts = { processesEnded: ended, attemptsLost: lost, unreadable: ledger.unreadable };
     log(ports, 'warn', 'an earlier worker left something behind', facts);
   }
-  return new Worker({ config, ports, ledger, runner, reporter });
+  return new Worker({ config, ports, ledger, runner, reporter, contact });
+}
+
+interface WorkshopParts {
+  readonly config: WorkerConfig;
+  readonly ports: WorkerPorts;
+  readonly data: string;
+  readonly ownerPrefix: string;
+  readonly cgroup: Cgroup | null;
+}
+
+function makeWorkshop({ config, ports, data, ownerPrefix, cgroup }: WorkshopParts): Workshop {
+  const { incarnation, users } = config;
+  const trees = new Trees(cgroup);
+  const hosts = new ModuleHosts({
+    trees,
+    env: environmentOfHosts({ ownerPrefix, incarnation, data }),
+    onFault: (reason) => log(ports, 'warn', 'a fault in a module host', { reason }),
+  });
+  return { trees, hosts, outputs: new OutputWatch(), ownerPrefix, incarnation, data, users };
 }
 
 /** What was started and not ended under an earlier worker is lost: nobody knows how it went. */
@@ -70,6 +98,7 @@ interface WorkerParts {
   readonly ledger: Ledger;
   readonly runner: Runner;
   readonly reporter: Reporter;
+  readonly contact: ContactWatch;
 }
 
 /** Does what the agent's heartbeat says: follows a controller, or comes to an end. */
@@ -120,10 +149,10 @@ export class Worker {
 
   async #follow(url: string): Promise<void> {
     await this.#leave();
-    const { config, ledger, reporter, ports } = this.#parts;
+    const { config, ledger, reporter, contact, ports } = this.#parts;
     const close = new AbortController();
     const parts = {
-      ...{ config, ledger, reporter, desk: this.#desk },
+      ...{ config, ledger, reporter, contact, desk: this.#desk },
       nextSession: () => this.#nextSession(),
       onJoined: (term: bigint) => ports.send({ type: 'joined', term: formatTerm(term) }),
       onInvalidOrder: (data: string) => {
@@ -155,6 +184,7 @@ export class Worker {
   async #stop(reportWithinMs: number): Promise<void> {
     const { runner, reporter, ports } = this.#parts;
     this.#closing = 'draining';
+    ports.send({ type: 'stopping', withinMs: runner.graceMs + reportWithinMs });
     runner.endAll({ outcome: 'lost', reason: 'the agent was stopped' });
     await runner.whenIdle();
     const untilMs = ports.nowMs() + reportWithinMs;

@@ -3,6 +3,7 @@
  * first, then first come first served among runs with the same selector; no agent gets more than its slots;
  * of a line with a limit no more runs are given out than may be under way at once.
  */
+import { selectorOf } from './abilities.ts';
 import { Heap } from './heap.ts';
 import { lineOf, type RunRecord } from './run.ts';
 
@@ -48,8 +49,9 @@ interface Bucket {
 }
 
 export function waitingOf(run: RunRecord): Waiting {
-  const { priority, selector, limit } = run.spec;
-  return { id: run.id, line: lineOf(run), priority, selector, target: run.target, limit };
+  const { priority, limit } = run.spec;
+  const [line, selector] = [lineOf(run), selectorOf(run.spec)];
+  return { id: run.id, line, priority, selector, target: run.target, limit };
 }
 
 /** Whether an agent has every label that is asked for. */

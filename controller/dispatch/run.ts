@@ -1,4 +1,5 @@
 import type { Term } from '@understudy/shared/kernel/term';
+import type { Action, Manner } from '@understudy/shared/protocol/action';
 import type { Attempt, Job, RunState } from '@understudy/shared/protocol/api';
 
 export type AttemptState = Attempt['state'];
@@ -19,8 +20,9 @@ export interface AttemptRecord {
 }
 
 /** What of the job's definition counts for a run, as it was when the run was made. */
-export interface RunSpec {
-  readonly command: readonly string[];
+export interface RunSpec extends Readonly<Action> {
+  /** Not there in a run that an older version has made. */
+  readonly manner?: Manner;
   readonly env: Readonly<Record<string, string>>;
   readonly selector: Readonly<Record<string, string>>;
   readonly delivery: Job['delivery'];

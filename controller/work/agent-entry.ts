@@ -15,6 +15,8 @@ export interface AgentEntry {
   isRegistered: boolean;
   /** The number of its last registration here. */
   session: number;
+  /** What it can do, as labels beside its own. */
+  readonly abilities: Readonly<Record<string, string>>;
   /** Incarnations that others have replaced, the newest last. */
   readonly past: readonly string[];
   stream: OrderStream | null;

@@ -1,6 +1,8 @@
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
+import { mannerOf } from '@understudy/shared/protocol/action';
 import type { Register, RegisteredWire } from '@understudy/shared/protocol/agent';
 import type { Job } from '@understudy/shared/protocol/api';
+import { labelsOfAbilities, selectorOf } from '../dispatch/abilities.ts';
 import { type Candidate, matches } from '../dispatch/queue.ts';
 import { judgeUnknown, unwantedOf } from '../dispatch/reconcile.ts';
 import { openAttempt, type RunRecord } from '../dispatch/run.ts';
@@ -51,8 +53,8 @@ export class AgentService {
   /** Takes over the agents of the past tenures: each has its time to come. */
   load(records: readonly AgentRecord[]): void {
     for (const record of records) {
-      const entry = { record, isRegistered: false, session: 0, past: [], stream: null, heardAt: 0 };
-      this.#agents.set(record.id, entry);
+      const absent = { isRegistered: false, session: 0, past: [], stream: null, heardAt: 0 };
+      this.#agents.set(record.id, { record, abilities: {}, ...absent });
       if (!record.lost) this.#awaitReturn(record.id);
       this.#drains.set(record.id, record.drainUntil);
     }
@@ -83,7 +85,9 @@ export class AgentService {
     const heardAt = this.#context.clock.monotonicMs();
     const past = pastOf(known, incarnation);
     const { session } = message;
-    this.#agents.set(id, { record, isRegistered: true, session, past, stream: null, heardAt });
+    const abilities = labelsOfAbilities(message.abilities);
+    const present = { isRegistered: true, session, abilities, past, stream: null, heardAt };
+    this.#agents.set(id, { record, ...present });
     this.#awaitReturn(id);
     const commit = this.#state.apply({
       agents: [record],
@@ -103,6 +107,7 @@ export class AgentService {
       term: formatTerm(this.#context.term),
       node: this.#context.node,
       beatEveryMs: this.#config.beatEveryMs,
+      lostAfterMs: this.#config.lostAfterMs,
       unwanted: unwantedOf(message.attempts, (run) => this.#state.open(run)),
     };
   }
@@ -165,19 +170,20 @@ export class AgentService {
   /** Agents that may be given runs now. */
   candidates(): Candidate[] {
     const found: Candidate[] = [];
-    for (const { record, stream } of this.#agents.values()) {
+    for (const { record, stream, abilities } of this.#agents.values()) {
       const free = record.slots - this.#state.countOnAgent(record.id);
       if (stream === null || record.draining || free <= 0) continue;
-      found.push({ id: record.id, labels: record.labels, free });
+      found.push({ id: record.id, labels: { ...record.labels, ...abilities }, free });
     }
     return found;
   }
 
   /** Agents on which a job that runs on every agent could run now. */
-  targetsOf({ selector }: Job): string[] {
+  targetsOf(job: Job): string[] {
+    const selector = selectorOf({ ...job, manner: mannerOf(job) });
     return [...this.#agents.values()]
       .filter(({ stream, record }) => stream !== null && !record.draining)
-      .filter(({ record }) => matches(selector, record.labels))
+      .filter(({ record, abilities }) => matches(selector, { ...record.labels, ...abilities }))
       .map(({ record }) => record.id);
   }
 

@@ -120,15 +120,17 @@ export class Dispatcher {
 }
 
 function startOrder(run: RunRecord, attempt: AttemptRecord, term: string): OrderWire {
-  const { command, env, instant, timeoutMs, delivery } = run.spec;
+  const { command, shell, http, module, manner, env, instant, timeoutMs, delivery } = run.spec;
   return {
     type: 'start',
     term,
     run: run.id,
     attempt: attempt.number,
     job: run.job,
-    command: [...command],
+    ...{ command, shell, http, module },
+    ...manner,
     env: { ...env, ...causeEnv(run), ...run.parameters },
+    ...(module === undefined ? {} : { parameters: { ...run.parameters } }),
     scheduledFor: instant === null ? null : new Date(instant).toISOString(),
     timeoutMs,
     delivery,

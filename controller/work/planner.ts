@@ -1,3 +1,4 @@
+import { actionOf, mannerOf } from '@understudy/shared/protocol/action';
 import type { Job } from '@understudy/shared/protocol/api';
 import { resolveParameters } from '@understudy/shared/protocol/parameters';
 import { keyOfFollower } from '../dispatch/after.ts';
@@ -131,7 +132,8 @@ function specOf(definition: Job, instant: number | null): RunSpec {
   const known = instant === null ? specs.get(definition) : undefined;
   if (known !== undefined) return known;
   const spec: RunSpec = {
-    command: definition.command,
+    ...actionOf(definition),
+    manner: mannerOf(definition),
     env: definition.env,
     selector: definition.selector,
     delivery: definition.delivery,

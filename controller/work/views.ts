@@ -1,4 +1,5 @@
 import { formatDurationMs } from '@understudy/shared/kernel/duration';
+import { formatSizeBytes } from '@understudy/shared/kernel/size';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type {
   AgentView,
@@ -14,7 +15,8 @@ import { type AttemptRecord, logBytesOf, type RunRecord } from '../dispatch/run.
 import type { AgentRecord, EventRecord, JobRecord } from '../store/records.ts';
 
 export function jobView({ definition }: JobRecord): JobView {
-  const { timeoutMs, catchUpWindowMs, lateMs, retries, schedule, ...job } = definition;
+  const { timeoutMs, graceMs, catchUpWindowMs, lateMs, output, retries, schedule, ...job } =
+    definition;
   const { delayMs, maxDelayMs, ...rest } = retries;
   const [delay, maxDelay] = [formatDurationMs(delayMs), formatDurationMs(maxDelayMs)];
   return {
@@ -24,6 +26,8 @@ export function jobView({ definition }: JobRecord): JobView {
     late: duration(lateMs),
     retries: { ...rest, delay, maxDelay },
     timeout: duration(timeoutMs),
+    grace: formatDurationMs(graceMs),
+    output: { limit: formatSizeBytes(output.limitBytes), onLimit: output.onLimit },
   };
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { actionKinds, actionWire, kindsOf, mannerWire } from './action.ts';
 import { labelsSchema, nameSchema } from './api.ts';
 import { heardTermSchema, termSchema } from './tenure.ts';
 
@@ -40,6 +41,8 @@ export const registerSchema = z.object({
    * when it arrives after a newer one. 0: not numbered.
    */
   session: z.number().int().min(0).default(0),
+  /** What it can do beyond commands. It is ordered nothing that needs an ability which it does not name. */
+  abilities: z.array(z.string().max(64)).max(100).default([]),
   /** Attempts that this worker runs, or whose end it has not got acknowledged yet. */
   attempts: z.array(z.object({ ...attemptKey, state: z.enum(['running', 'ended']) })).max(100_000),
 });
@@ -51,34 +54,56 @@ export const registeredSchema = z.object({
   node: z.string(),
   /** A sign of life comes at least this often on the order stream. */
   beatEveryMs: z.number().min(1).max(86_400_000),
+  /**
+   * An agent that is away for so long is called lost, with its at-most-once attempts: it ends them before.
+   * Null: an older controller did not say.
+   */
+  lostAfterMs: z.number().min(1).nullable().default(null),
   /** Attempts the controller does not want (their run is over): end them and forget their reports. */
   unwanted: z.array(z.object(attemptKey)),
 });
 export type Registered = z.infer<typeof registeredSchema>;
 export type RegisteredWire = z.input<typeof registeredSchema>;
 
+/** The abilities of a worker of this version: beyond commands, and what an older one would pass over. */
+export const workerAbilities = ['shell', 'http', 'module', 'cwd', 'user'] as const;
+export type WorkerAbility = (typeof workerAbilities)[number];
+
 /** The `data` of an event on the order stream; the event's name equals `type`. */
 export const orderSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hello'), term: termSchema, node: z.string() }),
   z.object({ type: z.literal('beat'), term: termSchema }),
-  z.object({
-    type: z.literal('start'),
-    term: termSchema,
-    ...attemptKey,
-    job: z.string(),
-    command: z.array(z.string()).min(1),
-    /** The job's environment and the run's parameters, parameters winning. */
-    env: z.record(z.string(), z.string()),
-    scheduledFor: z.string().nullable(),
-    timeoutMs: z.number().int().min(1).max(2_147_483_647).nullable(),
-    delivery: z.enum(['at-most-once', 'at-least-once']),
-  }),
+  z
+    .object({
+      type: z.literal('start'),
+      term: termSchema,
+      ...attemptKey,
+      job: z.string(),
+      ...actionWire,
+      ...mannerWire,
+      /** The job's environment and the run's parameters, parameters winning. */
+      env: z.record(z.string(), z.string()),
+      /** The run's parameters alone, for a module. */
+      parameters: z.record(z.string(), z.string()).default({}),
+      scheduledFor: z.string().nullable(),
+      timeoutMs: z.number().int().min(1).max(2_147_483_647).nullable(),
+      delivery: z.enum(['at-most-once', 'at-least-once']),
+    })
+    .refine((order) => kindsOf(order).length === 1, `expected one of ${actionKinds.join(', ')}`),
   z.object({ type: z.literal('cancel'), term: termSchema, ...attemptKey, reason: z.string() }),
   /** This controller stops being active: look for the next one now. `next` is its URL when known. */
   z.object({ type: z.literal('leave'), term: termSchema, next: z.string().nullable() }),
 ]);
 export type Order = z.infer<typeof orderSchema>;
+export type StartOrder = Extract<Order, { type: 'start' }>;
 export type OrderWire = z.input<typeof orderSchema>;
+
+/** What an order to start must have for a worker that does not understand the rest to refuse it. */
+export const startKeySchema = z.object({
+  type: z.literal('start'),
+  term: termSchema,
+  ...attemptKey,
+});
 
 /** Times are given as "this long before this request was sent", so that an agent's wall clock does not matter. */
 const agoMs = z.number().min(0).max(1e12);
@@ -112,7 +137,7 @@ export const reportSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('refused'),
     ...attemptKey,
-    reason: z.enum(['stale-term', 'no-slot', 'draining', 'giving-up']),
+    reason: z.enum(['stale-term', 'no-slot', 'draining', 'giving-up', 'not-understood']),
   }),
 ]);
 export type Report = z.infer<typeof reportSchema>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { actionFields, checkAction, graceOf, mannerFields } from './action.ts';
 import { DAY_MS, durationSchema, text } from './forms.ts';
 import { parameterDefinitionsSchema, parameterNameSchema } from './parameters.ts';
 import { type ScheduleView, scheduleSchema } from './schedule.ts';
@@ -65,10 +66,8 @@ export const jobSchema = z
   .strictObject({
     name: nameSchema,
     description: text(1_000).default(''),
-    command: z.array(text(65_536)).min(1).max(1_000),
-    http: z
-      .undefined({ error: 'http jobs are not available in this version; use command' })
-      .optional(),
+    ...actionFields,
+    ...mannerFields,
     env: parametersSchema.default({}),
     parameters: parameterDefinitionsSchema.nullable().default(null),
     schedule: scheduleSchema.nullable().default(null),
@@ -90,22 +89,27 @@ export const jobSchema = z
     priority: z.number().int().min(-1_000).max(1_000).default(0),
     paused: z.boolean().default(false),
   })
+  .superRefine(checkAction)
   .transform(({ catchUpWindow, catchUpWindowMs, late, lateMs, ...job }) => ({
     ...job,
     catchUpWindowMs: catchUpWindow ?? catchUpWindowMs ?? null,
     lateMs: late ?? lateMs ?? null,
   }))
-  .transform(({ timeout, timeoutMs, http: _, ...job }) => ({
+  .transform(({ timeout, timeoutMs, grace, graceMs, ...job }) => ({
     ...job,
     timeoutMs: timeout ?? timeoutMs ?? null,
+    graceMs: graceOf({ grace, graceMs }),
   }));
 export type Job = z.infer<typeof jobSchema>;
 export type JobInput = z.input<typeof jobSchema>;
 
+type Reshaped = 'timeoutMs' | 'graceMs' | 'output' | 'catchUpWindowMs' | 'lateMs' | 'retries';
+
 /** A job as the API shows it; can be sent back as it is. */
-export interface JobView
-  extends Omit<Job, 'timeoutMs' | 'catchUpWindowMs' | 'lateMs' | 'retries' | 'schedule'> {
+export interface JobView extends Omit<Job, Reshaped | 'schedule'> {
   readonly timeout: string | null;
+  readonly grace: string;
+  readonly output: { readonly limit: string; readonly onLimit: 'truncate' | 'kill' };
   readonly schedule: ScheduleView | null;
   readonly catchUpWindow: string | null;
   readonly late: string | null;

@@ -1,10 +1,12 @@
 /** The forms of values that users write, shared by all that they may send. */
 import { z } from 'zod';
 import { formatDurationMs, parseDurationMs } from '../kernel/duration.ts';
+import { formatSizeBytes, parseSizeBytes } from '../kernel/size.ts';
 
-export const text = (max: number) =>
+export const text = (max: number, min = 0) =>
   z
     .string()
+    .min(min)
     .max(max)
     .refine((value) => !value.includes('\0'), 'must not contain NUL');
 
@@ -36,3 +38,18 @@ export const instantSchema = z.string().transform((value, context) => {
 });
 
 export const DAY_MS = 86_400_000;
+
+/** A size as users write it: `512kb`, `16mb`, or bytes as a number. Parsed to bytes. */
+export const sizeSchema = (minBytes: number, maxBytes: number) =>
+  z.union([z.string(), z.number()]).transform((value, context) => {
+    const bytes = typeof value === 'number' ? value : parseSizeBytes(value);
+    if (bytes !== null && Number.isInteger(bytes) && bytes >= minBytes && bytes <= maxBytes) {
+      return bytes;
+    }
+    const range = `${formatSizeBytes(minBytes)} to ${formatSizeBytes(maxBytes)}`;
+    context.addIssue({
+      code: 'custom',
+      message: `expected a size like 512kb, 16mb or 1gb, or bytes as a number; ${range}`,
+    });
+    return z.NEVER;
+  });

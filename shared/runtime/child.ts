@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 export interface TiedOptions {
   readonly env?: NodeJS.ProcessEnv;
@@ -11,6 +12,8 @@ export interface TiedOptions {
    * others first; it must heed it once it is orphaned.
    */
   readonly deathSignal?: 'KILL' | 'TERM';
+  /** As whom the program runs; for that this process must be root. A number without a name has no other groups. */
+  readonly account?: { readonly uid: number; readonly gid: number; readonly name: string | null };
 }
 
 /**
@@ -20,12 +23,28 @@ export interface TiedOptions {
  * `UNDERSTUDY_PARENT` holds our pid, so that a child can see that its parent died before it was tied.
  */
 export function spawnTied(command: readonly string[], options: TiedOptions = {}): ChildProcess {
-  return spawn('setpriv', ['--pdeathsig', options.deathSignal ?? 'KILL', '--', ...command], {
+  const tie = ['--pdeathsig', options.deathSignal ?? 'KILL', ...accountArguments(options.account)];
+  return spawn(setpriv(), [...tie, '--', ...command], {
     detached: true,
     env: { ...(options.env ?? process.env), UNDERSTUDY_PARENT: String(process.pid) },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     stdio: options.stdio ?? ['ignore', 'inherit', 'inherit'],
   });
+}
+
+let setprivPath: string | null = null;
+
+/** Looked up by our own search path: that of the child may lead nowhere. */
+function setpriv(): string {
+  const folders = `${process.env['PATH'] ?? ''}:/usr/bin:/bin:/usr/sbin:/sbin`.split(':');
+  setprivPath ??= folders.map((folder) => join(folder, 'setpriv')).find(existsSync) ?? 'setpriv';
+  return setprivPath;
+}
+
+function accountArguments(account: TiedOptions['account']): string[] {
+  if (account === undefined) return [];
+  const groups = account.name === null ? '--clear-groups' : '--init-groups';
+  return ['--reuid', String(account.uid), '--regid', String(account.gid), groups];
 }
 
 /** For a child started by `spawnTied`: ends this process if the parent has died already. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import test from 'ava';
 import { eventually, faultLasts } from '../support/cluster/eventually.ts';
 import { childrenOf, signal } from '../support/cluster/proc.ts';
@@ -91,5 +92,37 @@ test.serial(
     for (const run of runs) {
       t.is(run.state, run.job === 'once' && onFrozen.has(run.id) ? 'lost' : 'succeeded');
     }
+  },
+);
+
+test.serial(
+  'F97: what runs at most once has ended on an agent that is cut off before it is called lost',
+  async (t) => {
+    const scenario = await Scenario.begin(t, {
+      linked: true,
+      agents: ['w1'],
+      host: { agents: { beatEvery: '500ms', lostAfter: '10s' } },
+      // It goes on looking for a controller: nothing but the law ends what it runs.
+      agent: { retry: { ...RETRY, limit: 1_000 }, onLost: { running: 'finish' } },
+    });
+    const { cluster } = scenario;
+    const submitted = await scenario.submit('once', 3, 300);
+    await scenario.started(submitted);
+    const pids = scenario.starts.map(({ pid }) => pid);
+    const { links } = cluster;
+    for (const node of ['a', 'b']) links.link('w1', node).blackhole();
+    await eventually(
+      async () => {
+        const runs = await Promise.all(submitted.map(({ id }) => cluster.client.run(id)));
+        const lost = runs.filter((run) => run.state === 'lost');
+        const left = pids.filter((pid) => existsSync(`/proc/${pid}`));
+        if (lost.length > 0) t.deepEqual(left, [], 'a run is called lost, and its process lives');
+        return lost.length === runs.length ? true : null;
+      },
+      { what: 'its runs to be lost', everyMs: 20 },
+    );
+    cluster.heal();
+    const { runs } = await scenario.judge();
+    t.true(runs.every((run) => run.state === 'lost'));
   },
 );

@@ -23,7 +23,7 @@ import {
   writeAgentConfig,
   writeHostConfig,
 } from './cluster/configs.ts';
-import { endAll, endPostgres, showLogs } from './cluster/ending.ts';
+import { endAll, endPostgres, removeCgroups, showLogs } from './cluster/ending.ts';
 import { eventually } from './cluster/eventually.ts';
 import { Host } from './cluster/host.ts';
 import { Links } from './cluster/links.ts';
@@ -83,6 +83,7 @@ export async function makeCluster(t: Owner, options: ClusterOptions = {}): Promi
     settings: { fsync: 'off', ...options.postgres },
   });
   t.teardown(() => endPostgres(postgres));
+  t.teardown(() => removeCgroups(folder));
   t.teardown(() => endAll(pair));
 
   const ports = await takePorts(2 * hosts.length);

@@ -1,3 +1,4 @@
+import type { Action } from '@understudy/shared/protocol/action';
 import type {
   BackfillAnswer,
   JobView,
@@ -170,9 +171,16 @@ function jobTable(jobs: readonly JobView[]): string {
     shownSchedule(job),
     job.delivery,
     job.paused ? 'paused' : 'on',
-    job.command.join(' ').slice(0, 60),
+    describeAction(job).slice(0, 60),
   ]);
-  return table(['JOB', 'SCHEDULE', 'DELIVERY', 'STATE', 'COMMAND'], rows);
+  return table(['JOB', 'SCHEDULE', 'DELIVERY', 'STATE', 'ACTION'], rows);
+}
+
+function describeAction({ command, shell, http, module }: Action): string {
+  if (shell !== undefined) return `sh: ${shell.replaceAll('\n', '; ')}`;
+  if (http !== undefined) return `${http.method} ${http.url}`;
+  if (module !== undefined) return `${module.path}#${module.export}`;
+  return (command ?? []).join(' ');
 }
 
 function shownSchedule({ schedule }: JobView): string {

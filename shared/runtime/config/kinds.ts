@@ -95,6 +95,15 @@ export const commandKind = yamlKind(
   'a list: the program and its arguments, or [] for none',
 );
 
+export const userListKind = yamlKind(
+  z.array(
+    z
+      .union([z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/), z.number().int().min(0)])
+      .transform(String),
+  ),
+  'a list of names or numbers of users, or [] for none',
+);
+
 const checkTimeout = { timeout: durationSchema.default(1_000) };
 const checkSchema = z
   .union([

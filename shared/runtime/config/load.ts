@@ -29,6 +29,7 @@ export function loadAgentConfig(sources: ConfigSources): AgentConfig {
     labels: values.labels,
     slots: values.slots,
     data: values.data,
+    users: values.users,
     worker: { command: values['worker.command'] },
     retry: {
       everyMs: values['retry.every'],

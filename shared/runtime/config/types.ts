@@ -88,6 +88,8 @@ export interface AgentConfig {
   readonly labels: Readonly<Record<string, string>>;
   readonly slots: number;
   readonly data: string;
+  /** As whom jobs may run, by name or number, where the agent is root. */
+  readonly users: readonly string[];
   readonly worker: { readonly command: readonly string[] };
   readonly retry: { readonly everyMs: number; readonly timeoutMs: number; readonly limit: number };
   readonly onLost: { readonly running: 'finish' | 'kill' };

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Cgroup, cgroupPathHere } from '@understudy/agent/executor/cgroup';
 import type { AgentConfig } from '@understudy/shared/runtime/config/types';
 import type { ExecutionContext } from 'ava';
 import { until } from './until.ts';
@@ -27,6 +28,7 @@ export class AgentProcess {
       token: 'secret',
       labels: {},
       slots: 4,
+      users: [],
       worker: { command: [] },
       retry: { everyMs: 100, timeoutMs: 5_000, limit: 200 },
       onLost: { running: 'finish' },
@@ -44,6 +46,7 @@ export class AgentProcess {
     t.teardown(async () => {
       this.child.kill('SIGKILL');
       await this.exited;
+      await removeCgroup(this.data);
       if (!t.passed) t.log(this.log);
     });
   }
@@ -52,6 +55,12 @@ export class AgentProcess {
   async untilLogged(words: string): Promise<void> {
     await until(() => this.log.includes(words), `the agent says "${words}"; it said:\n${this.log}`);
   }
+}
+
+/** An agent that was killed can't do it itself. */
+async function removeCgroup(data: string): Promise<void> {
+  const path = existsSync(data) ? cgroupPathHere(realpathSync(data)) : null;
+  if (path !== null) await Cgroup.remove(path);
 }
 
 /** A data folder that is gone when the test is over. */

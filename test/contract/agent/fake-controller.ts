@@ -41,6 +41,8 @@ export class FakeController {
   /** A batch with a report about this run is invalid. */
   poison = '';
   unwanted: { run: string; attempt: number }[] = [];
+  /** How long it waits for an agent that is away, if it says so. */
+  lostAfterMs: number | null = null;
   beats = true;
   beatsSent = 0;
 
@@ -158,6 +160,7 @@ export class FakeController {
       term: String(this.term),
       node: this.node,
       beatEveryMs: 200,
+      lostAfterMs: this.lostAfterMs,
       unwanted: this.unwanted,
     });
   }

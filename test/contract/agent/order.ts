@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { OrderWire } from '@understudy/shared/protocol/agent';
 
-type StartWire = Extract<OrderWire, { type: 'start' }>;
+export type StartWire = Extract<OrderWire, { type: 'start' }>;
 
 /** An order to run a shell script once, under a run of its own. */
 export function startOrder(script: string, more: Partial<StartWire> = {}): StartWire {
@@ -18,4 +18,13 @@ export function startOrder(script: string, more: Partial<StartWire> = {}): Start
     delivery: 'at-most-once',
     ...more,
   };
+}
+
+/** An order to do something else than to run a command. */
+export function orderTo(
+  action: Pick<StartWire, 'shell' | 'http' | 'module'>,
+  more: Partial<StartWire> = {},
+): StartWire {
+  const { command: _, ...order } = startOrder('', more);
+  return { ...order, ...action };
 }

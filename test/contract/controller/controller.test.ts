@@ -66,7 +66,7 @@ test('a job is created once, shown with durations as written, and refused with e
   const refused = await bench.ask('PUT', '/api/v1/jobs/j', { command: [], http: {} });
   t.is(refused.status, 400);
   const { error } = refused.body as { error: { details: { field: string }[] } };
-  t.deepEqual(error.details.map(({ field }) => field).toSorted(), ['command', 'http']);
+  t.deepEqual(error.details.map(({ field }) => field).toSorted(), ['command', 'http.url']);
 });
 
 test('a repeated key gives the same run', async (t) => {

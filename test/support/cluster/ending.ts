@@ -1,3 +1,6 @@
+import { readdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { Cgroup, cgroupPathHere } from '@understudy/agent/executor/cgroup';
 import type { Postgres } from '@understudy/scripts/postgres/start';
 import { eventually } from './eventually.ts';
 import type { Owner } from './owner.ts';
@@ -39,6 +42,15 @@ export async function endPostgres(
     },
     { what: `the processes of PostgreSQL in ${dataDir} to end` },
   );
+}
+
+/** Removes the cgroups of agents that were killed and could not do so themselves. */
+export async function removeCgroups(folder: string): Promise<void> {
+  const names = readdirSync(folder).filter((each) => each.endsWith('.data'));
+  for (const name of names) {
+    const path = cgroupPathHere(realpathSync(join(folder, name)));
+    if (path !== null) await Cgroup.remove(path);
+  }
 }
 
 /** Shows the end of each log when the test has failed. */

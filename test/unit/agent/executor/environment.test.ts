@@ -12,6 +12,7 @@ const of = {
   env: { GREETING: 'hello', UNDERSTUDY_RUN: 'forged' },
   owner: 'orders/w1/i',
   data: '/data',
+  account: null,
 };
 
 test('an attempt finds what it is in its environment, and an order can not change that', (t) => {

@@ -1,0 +1,182 @@
+/**
+ * Trees of processes: what an attempt's main process, or a module host, has started, and that started in
+ * turn. A tree is over when nothing of it is left. Who belongs to it is known by group, session, descent
+ * and a mark in the environment; in a cgroup also by there being nobody else whose it could be.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { killGroup } from '@understudy/shared/runtime/child';
+import type { Cgroup } from './cgroup.ts';
+import { type Kin, keyOf, membersOf } from './kinship.ts';
+import { allPids, isThere, kinOf, lastPid, startTicksOf } from './process-table.ts';
+
+export interface Trunk {
+  readonly pid: number;
+  /** Whether a process with this environment belongs to it. */
+  readonly carries: (environment: string) => boolean;
+  /** Whether it may have started what nobody lays claim to. Default: yes. */
+  readonly isSuspect?: () => boolean;
+}
+
+/** How the end of a tree went. */
+export interface Remains {
+  /** So many processes were left behind and had to be killed. */
+  readonly killed: number;
+  /** Those that live on although they were sent SIGKILL. */
+  readonly survivors: readonly number[];
+  /** Processes of which nobody can say whether they belong to this tree or to another one that goes on. */
+  readonly doubtful: readonly number[];
+}
+
+const NOTHING: Remains = { killed: 0, survivors: [], doubtful: [] };
+
+/** Who lives on for so long after SIGKILL is stuck in the kernel. */
+const STUCK_AFTER_MS = 5_000;
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 50;
+/** So long a tree may last for its members to be looked for among younger pids only. */
+const SHORT_MS = 2_000;
+
+/** All trees of one worker. */
+export class Trees {
+  readonly #cgroup: Cgroup | null;
+  readonly #trees = new Set<Tree>();
+
+  constructor(cgroup: Cgroup | null) {
+    this.#cgroup = cgroup;
+  }
+
+  /** A process was started from which others may come. */
+  add(trunk: Trunk): Tree {
+    const tree = new Tree(trunk, this);
+    this.#trees.add(tree);
+    return tree;
+  }
+
+  remove(tree: Tree): void {
+    this.#trees.delete(tree);
+  }
+
+  /** Processes that may belong to a tree whose members have pids above this one. */
+  candidates(above: number): Kin[] {
+    if (this.#cgroup === null) return kinOf(allPids(above)).filter(({ pid }) => !isSpared(pid));
+    // Most trees end with nobody left: then there is no more to read than this one list.
+    const trunks = new Set([...this.#trees].filter((tree) => tree.isAlive).map(({ pid }) => pid));
+    const pids = this.#cgroup.pids().filter((pid) => !isSpared(pid));
+    return pids.every((pid) => trunks.has(pid)) ? [] : kinOf(pids);
+  }
+
+  /** Of who is in the cgroup: those that no living tree lays claim to, nor the one that asks. */
+  strays(asking: Tree, table: readonly Kin[]): { own: Kin[]; doubtful: Kin[] } {
+    if (this.#cgroup === null) return { own: [], doubtful: [] };
+    const others = [...this.#trees].filter((tree) => tree !== asking);
+    const claimed = new Set([asking, ...others].flatMap((tree) => tree.membersOf(table)));
+    const strays = table.filter((kin) => !claimed.has(kin));
+    const isOwn = ({ startTime }: Kin): boolean =>
+      others.every((tree) => !tree.isSuspect || tree.startTicks > Number(startTime));
+    return { own: strays.filter(isOwn), doubtful: strays.filter((kin) => !isOwn(kin)) };
+  }
+}
+
+export class Tree {
+  readonly #trunk: Trunk;
+  readonly #trees: Trees;
+  readonly #known = new Set<string>();
+  readonly #startedAtMs = performance.now();
+  /** When the first process of it was started, in clock ticks since the boot. */
+  readonly startTicks: number;
+  isAlive = true;
+
+  constructor(trunk: Trunk, trees: Trees) {
+    this.#trunk = trunk;
+    this.#trees = trees;
+    this.startTicks = startTicksOf(trunk.pid);
+  }
+
+  get isSuspect(): boolean {
+    return this.#trunk.isSuspect?.() ?? true;
+  }
+
+  get pid(): number {
+    return this.#trunk.pid;
+  }
+
+  membersOf(table: readonly Kin[]): Kin[] {
+    const { pid: root, carries } = this.#trunk;
+    return membersOf({ root, known: this.#known, carries, isThere }, table);
+  }
+
+  /** Sends a signal to all that belongs to it. Who may not be signalled is seen to survive. */
+  signal(signal: NodeJS.Signals): void {
+    const members = this.membersOf(this.#candidates());
+    killGroupIfAllowed(this.pid, signal);
+    for (const member of members) {
+      this.#known.add(keyOf(member));
+      if (member.group !== this.pid) killIfAllowed(member, signal);
+    }
+  }
+
+  /**
+   * The first process has ended: what is left gets so long to end by itself, then it is killed. Resolves
+   * when nothing is left, or nothing that could be done something about.
+   */
+  async end(withinMs: number): Promise<Remains> {
+    this.isAlive = false;
+    const killAtMs = performance.now() + withinMs;
+    const killed = new Set<string>();
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      const table = this.#candidates();
+      const members = this.membersOf(table);
+      const { own, doubtful } = this.#trees.strays(this, table);
+      const left = [...members, ...own];
+      const nowMs = performance.now();
+      const isStuck = killed.size > 0 && nowMs > killAtMs + STUCK_AFTER_MS;
+      if (left.length === 0 || isStuck) {
+        this.#trees.remove(this);
+        if (killed.size + left.length + doubtful.length === 0) return NOTHING;
+        const [survivors, unclear] = [left, doubtful].map((each) => each.map(({ pid }) => pid));
+        return { killed: killed.size, survivors: survivors ?? [], doubtful: unclear ?? [] };
+      }
+      for (const each of left) {
+        if (nowMs < killAtMs && !this.#known.has(keyOf(each))) killIfAllowed(each, 'SIGTERM');
+        this.#known.add(keyOf(each));
+      }
+      if (nowMs >= killAtMs) {
+        killGroupIfAllowed(this.pid, 'SIGKILL');
+        for (const each of left) {
+          killed.add(keyOf(each));
+          killIfAllowed(each, 'SIGKILL');
+        }
+      }
+      await delay(pauseMs);
+    }
+  }
+
+  /** Descendants have higher pids, unless the numbers have wrapped around. */
+  #candidates(): Kin[] {
+    const isShort = performance.now() - this.#startedAtMs < SHORT_MS;
+    return this.#trees.candidates(isShort && lastPid() >= this.pid ? this.pid - 1 : 0);
+  }
+}
+
+function isSpared(pid: number): boolean {
+  return pid === process.pid || pid === process.ppid || pid === 1;
+}
+
+function killGroupIfAllowed(pgid: number, signal: NodeJS.Signals): void {
+  ifAllowed(() => killGroup(pgid, signal));
+}
+
+function killIfAllowed(target: Kin, signal: NodeJS.Signals): void {
+  // The identity is read again right before the signal: the pid may belong to somebody else by now.
+  if (kinOf([target.pid])[0]?.startTime !== target.startTime) return;
+  ifAllowed(() => process.kill(target.pid, signal));
+}
+
+/** Who has ended meanwhile is fine. */
+function ifAllowed(signal: () => void): void {
+  try {
+    signal();
+  } catch (error) {
+    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
