@@ -153,11 +153,8 @@ export class ControllerProcess {
   }
 
   #spawn(): void {
-    const child = spawnTied(this.#options.command, {
-      env: { ...process.env, ...this.#options.environment },
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      deathSignal: this.#options.deathSignal,
-    });
+    const child = this.#makeChild();
+    if (child === null) return;
     this.#child = child;
     this.#startedAt = performance.now();
     let failure: string | null = null;
@@ -172,6 +169,24 @@ export class ControllerProcess {
     this.#send({ type: 'configure', config: this.#options.config });
     this.#options.log.info('starts the controller', { controllerPid: child.pid });
     this.#options.onEvent({ kind: 'controller-starting' });
+  }
+
+  /** Null: this host could not make a process, for want of memory perhaps; it is tried again a little later. */
+  #makeChild(): ChildProcess | null {
+    const { command, environment, deathSignal, log } = this.#options;
+    try {
+      return spawnTied(command, {
+        env: { ...process.env, ...environment },
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+        deathSignal,
+      });
+    } catch (error) {
+      const detail = `it could not be started: ${messageOf(error)}`;
+      this.#earlyEnds += 1;
+      log.error('the controller could not be started', { detail });
+      this.#reportGone(detail);
+      return null;
+    }
   }
 
   #ended(child: ChildProcess, detail: string): void {

@@ -110,3 +110,17 @@ test('F15: an end is reported with the exit itself when the built-in controller 
   while (controller.pid !== null) await new Promise((resolve) => setImmediate(resolve));
   t.true(isReported, 'no look at every process lies between');
 });
+
+test('F35: a controller that this host can not even start is reported as gone, and ends nobody', async (t) => {
+  const gone = await new Promise<ControllerEvent>((resolve) => {
+    const controller = new ControllerProcess({
+      // Refused before there is a process, as for want of memory.
+      command: [process.execPath, 'a\0b'],
+      ...{ deathSignal: 'KILL', mark: null, config: {}, environment: {}, log: silentLog },
+      onEvent: resolve,
+    });
+    controller.start();
+  });
+  t.like(gone, { kind: 'controller-gone' });
+  t.regex(gone.kind === 'controller-gone' ? gone.detail : '', /could not be started/);
+});
