@@ -1,18 +1,22 @@
-import { parseArgs } from 'node:util';
+import { numberOf, readArguments } from '../../support/command-line.ts';
 import { runSeries } from './series.ts';
 
-// `npm run series -- --seed S --minutes N`: a random series of faults, printed as it goes. Exits with 1
-// when something was found. Without a seed one is drawn and said.
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
-    minutes: { type: 'string', default: '1' },
-  },
+const USAGE = `npm run series -- [--seed S] [--minutes N]
+
+A random series of faults for a pair and three agents under load, printed as it goes, and judged at the end.
+
+  --seed S     draws the faults and their times (default: one that is drawn and said)
+  --minutes N  how long (default 1)
+
+Exit code 1: something was found.
+`;
+
+const values = readArguments(USAGE, {
+  seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
+  minutes: { type: 'string', default: '1' },
 });
-const [seed, minutes] = [Number(values.seed), Number(values.minutes)];
-if (!Number.isSafeInteger(seed) || !(minutes > 0)) {
-  throw new Error('expected --seed WHOLE-NUMBER and --minutes NUMBER');
-}
+const seed = numberOf('--seed', values.seed, 0);
+const minutes = numberOf('--minutes', values.minutes, 0.1, false);
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 const undo: (() => unknown)[] = [];

@@ -1,11 +1,11 @@
-import { parseArgs } from 'node:util';
+import { numberOf, readArguments } from '../../support/command-line.ts';
 import { playHistory } from '../history.ts';
 import { mutants } from '../plan/mutants.ts';
 import { UNSOUND } from './batch.ts';
 import { Crew } from './crew.ts';
 import { describeCounters, describeMutant, describeViolation } from './report.ts';
 
-const HELP = `npm run sim -- [--seeds N] [--from S] [--mutants] [--replay SEED [--mutant NAME]] [--forever]
+const USAGE = `npm run sim -- [--seeds N] [--from S] [--mutants] [--replay SEED [--mutant NAME]] [--forever]
 
   --seeds N      plays N histories (default 2000), on all cores
   --from S       the first seed (default 1)
@@ -20,23 +20,22 @@ Exit code 1: an invariant was violated, or a mutant was not caught.
 await main();
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      seeds: { type: 'string', default: '2000' },
-      from: { type: 'string', default: '1' },
-      mutants: { type: 'boolean', default: false },
-      replay: { type: 'string' },
-      mutant: { type: 'string' },
-      forever: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
+  const values = readArguments(USAGE, {
+    seeds: { type: 'string', default: '2000' },
+    from: { type: 'string', default: '1' },
+    mutants: { type: 'boolean', default: false },
+    replay: { type: 'string' },
+    mutant: { type: 'string' },
+    forever: { type: 'boolean', default: false },
   });
-  if (values.help) return say(HELP);
-  if (values.replay !== undefined) return replay(Number(values.replay), values.mutant ?? null);
+  if (values.replay !== undefined) {
+    return replay(numberOf('--replay', values.replay, 0), values.mutant ?? null);
+  }
+  const count = numberOf('--seeds', values.seeds, 0);
+  const first = numberOf('--from', values.from, 0);
   const crew = new Crew();
   try {
-    const count = Number(values.seeds);
-    for (let from = Number(values.from); count > 0; from += count) {
+    for (let from = first; count > 0; from += count) {
       const isSound = await play(crew, from, count);
       if (!isSound) process.exitCode = 1;
       if (!values.forever || !isSound) break;
