@@ -59,6 +59,37 @@ test('X8, X9: a drill crashes the active controller, measures it, and why explai
   t.regex(shown.stdout, /controller crash +\d+ ms +[\d.]+ ms +[\d.]+ ms +1 /);
 });
 
+for (const { kind, failure } of [
+  { kind: 'freeze', failure: 'controller-freeze' },
+  { kind: 'host-loss', failure: 'host-loss' },
+  { kind: 'switchover', failure: 'switchover' },
+]) {
+  test(`X9: the drill ${kind} moves the role and measures it`, async (t) => {
+    const cluster = await makeCluster(t, { agents: [] });
+    const before = await cluster.start();
+    // As a service manager: only the lost host loses its heartbeat.
+    let isDrilling = true;
+    void before.active.heartbeat.ended.then(() => isDrilling && before.active.start());
+    const drill = await cluster.command(['drill', kind, '--yes', '--json']);
+    isDrilling = false;
+    const drilled = JSON.parse(drill.stdout) as Drilled;
+    t.deepEqual([drilled.from, drilled.to], [before.active.node, before.passive.node]);
+    // Whether the promise was kept is not for a busy machine to judge; that it is judged, is.
+    t.is(drilled.kept, drill.code === 0, drill.stderr);
+    t.true(drilled.measuredMs > 0 && drilled.promisedMs > 0);
+    const served = await eventually(
+      async () => {
+        const { stdout } = await cluster.command(['events', '--json'], before.passive.node);
+        const events = JSON.parse(stdout || '[]') as PairEvent[];
+        return events.findLast((event) => event.kind === 'served' && event.facts['from']) ?? null;
+      },
+      { what: 'the event of the new service' },
+    );
+    t.is(served.node, before.passive.node);
+    t.is(served.facts['failure'], failure);
+  });
+}
+
 test('X9: a drill refuses a pair without a ready passive, and does nothing to it', async (t) => {
   const cluster = await makeCluster(t, options);
   const before = await cluster.start();
