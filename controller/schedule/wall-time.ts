@@ -32,7 +32,10 @@ const LARGEST_CHANGE_MS = 3 * 3_600_000;
 export function wallInstants(wallTime: WallTime): Instants {
   return (after) => {
     const { walls, offsetAt, isPassing } = wallTime;
-    const walk = walls(after + offsetAt(after) - LARGEST_CHANGE_MS);
+    const isChanging = offsetAt(after - LARGEST_CHANGE_MS) !== offsetAt(after + LARGEST_CHANGE_MS);
+    // Wall times that are over by now may come still, or come again.
+    const runUpMs = isChanging ? 2 * LARGEST_CHANGE_MS : 0;
+    const walk = walls(after + offsetAt(after) - runUpMs);
     /** What comes later than wall times that follow it. */
     const delayed: number[] = [];
     let ahead: number | null = null;

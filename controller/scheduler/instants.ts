@@ -1,8 +1,9 @@
 import type { Job } from '@understudy/shared/protocol/api';
 import type { CronSchedule, Schedule } from '@understudy/shared/protocol/schedule';
 import { messageOf } from '@understudy/shared/runtime/errors';
-import { type CronExpression, CronExpressionParser } from 'cron-parser';
+import { CronExpressionParser } from 'cron-parser';
 import type { Instants } from '../schedule/backlog.ts';
+import { type CalendarDay, type CronFields, cronWalls } from '../schedule/cron-walls.ts';
 import { intervalInstants, onceInstants } from '../schedule/interval.ts';
 import { wallInstants } from '../schedule/wall-time.ts';
 import { Refusal } from '../work/refusal.ts';
@@ -45,6 +46,8 @@ export function checkSchedule({ schedule }: Job): void {
   if (![5, 6].includes(cron.trim().split(/\s+/).length)) {
     throw invalid('schedule.cron', cron, 'five or six fields, like */5 * * * *');
   }
+  // The library draws lots for it, and each controller would draw its own.
+  if (/\bH\b/i.test(cron)) throw invalid('schedule.cron', cron, 'fields without H');
   try {
     CronExpressionParser.parse(cron, { tz: timezone });
   } catch (error) {
@@ -58,14 +61,34 @@ export function checkSchedule({ schedule }: Job): void {
  * left out comes as much later, and what falls into the hour that comes twice comes the first time.
  */
 function cronInstants({ cron, timezone }: CronSchedule): Instants {
-  const walls: Instants = (after) => {
-    const currentDate = new Date(after);
-    const expression = CronExpressionParser.parse(cron, { currentDate, tz: 'UTC' });
-    return () => nextOf(expression);
+  const fields = fieldsOf(cron);
+  const isPassing = fields.hours.length === HOURS;
+  return wallInstants({ walls: cronWalls(fields), offsetAt: offsetIn(timezone), isPassing });
+}
+
+/** What a cron expression says; the library only reads it. */
+function fieldsOf(cron: string): CronFields {
+  const { second, minute, hour, dayOfMonth, month, dayOfWeek } = CronExpressionParser.parse(cron, {
+    tz: 'UTC',
+  }).fields;
+  const dates = new Set<number | string>(dayOfMonth.values);
+  const weekdays = new Set<number | string>(dayOfWeek.values.map((day) => (day === 7 ? 0 : day)));
+  const lastWeekdays = dayOfWeek.values
+    .filter((day) => String(day).endsWith('L'))
+    .map((day) => Number.parseInt(String(day), 10) % 7);
+  const isDate = ({ date, daysInMonth }: CalendarDay) =>
+    dates.has(date) || (dayOfMonth.hasLastChar && date === daysInMonth);
+  const isWeekday = ({ date, daysInMonth, weekday }: CalendarDay) =>
+    (weekdays.has(weekday) &&
+      (dayOfWeek.nthDay <= 0 || Math.ceil(date / 7) === dayOfWeek.nthDay)) ||
+    (date + 7 > daysInMonth && lastWeekdays.includes(weekday));
+  // Where both are said, one of them is enough.
+  const isEither = !dayOfMonth.isWildcard && !dayOfWeek.isWildcard;
+  return {
+    ...{ seconds: [...second.values], minutes: [...minute.values], hours: [...hour.values] },
+    months: [...month.values],
+    isDay: (day) => (isEither ? isDate(day) || isWeekday(day) : isDate(day) && isWeekday(day)),
   };
-  const { hour } = CronExpressionParser.parse(cron, { tz: 'UTC' }).fields;
-  const isPassing = hour.values.length === HOURS;
-  return wallInstants({ walls, offsetAt: offsetIn(timezone), isPassing });
 }
 
 /** How far a zone is ahead of UTC, as the calendar of the runtime has it. */
@@ -110,13 +133,4 @@ function isTimezone(name: string): boolean {
 
 function invalid(field: string, value: string, expected: string): Refusal {
   return new Refusal('invalid', `${field} is not valid`, [{ field, value, expected }]);
-}
-
-/** An expression that is never true, like the 30th of February, has no instants. */
-function nextOf(expression: CronExpression): number | null {
-  try {
-    return expression.next().getTime();
-  } catch {
-    return null;
-  }
 }

@@ -20,7 +20,7 @@ export interface SchedulerParts {
 }
 
 interface Plan {
-  readonly schedule: string;
+  schedule: Schedule;
   readonly backlog: Backlog;
   /** As the job row has it once the last decision is committed. */
   decidedUntil: number;
@@ -30,6 +30,8 @@ interface Plan {
 const TICK_BUDGET_MS = 20;
 /** So many instants of one job are decided in one tick. */
 const DECIDED_AT_ONCE = 200;
+/** So many schedules are looked at for the first time in one tick, whatever the time. */
+const NEW_AT_ONCE = 20;
 /** So many instants each job may look at, whatever the others need: none waits for their backlog. */
 const SHARE = 4;
 /** When something is left the next tick comes so soon; commits happen in between. */
@@ -56,6 +58,8 @@ export class Scheduler {
   #isStopped = false;
   #isPaused = false;
   #activeSince = 0;
+  /** Schedules that were looked at for the first time in this tick. */
+  #newPlans = 0;
   /** Since when it may not decide; null: it may. */
   #heldFrom: number | null = null;
   #held: { readonly from: number; readonly to: number } | null = null;
@@ -106,6 +110,7 @@ export class Scheduler {
     clearTimeout(this.#goOn);
     const until = this.#lastTickMs + TICK_BUDGET_MS;
     let isDone = true;
+    this.#newPlans = 0;
     for (const job of this.#state.jobs.values()) isDone = this.#decide(job, until) && isDone;
     this.#forgetDeleted();
     if (!isDone && !this.#isStopped) this.#goOn = setTimeout(() => this.tick(), GO_ON_MS).unref();
@@ -202,15 +207,24 @@ export class Scheduler {
   }
 
   /** Null: there was no time to look at this schedule for the first time. */
-  #planOf(job: JobRecord, given: Schedule, until: number): Plan | null {
+  #planOf(job: JobRecord, schedule: Schedule, until: number): Plan | null {
     const { name } = job.definition;
     const { decidedUntil } = job;
-    const schedule = JSON.stringify(given);
     const known = this.#plans.get(name);
     // A job that was paused, or deleted and made again, may have moved on.
-    if (known?.schedule === schedule && known.decidedUntil === decidedUntil) return known;
-    if (known === undefined && this.#context.clock.monotonicMs() > until) return null;
-    const plan = { schedule, backlog: new Backlog(instantsOf(given), decidedUntil), decidedUntil };
+    if (known !== undefined && known.decidedUntil === decidedUntil) {
+      if (known.schedule === schedule) return known;
+      if (JSON.stringify(known.schedule) === JSON.stringify(schedule)) {
+        known.schedule = schedule;
+        return known;
+      }
+    }
+    if (known === undefined) {
+      if (this.#newPlans >= NEW_AT_ONCE && this.#context.clock.monotonicMs() > until) return null;
+      this.#newPlans += 1;
+    }
+    const backlog = new Backlog(instantsOf(schedule), decidedUntil);
+    const plan = { schedule, backlog, decidedUntil };
     this.#plans.set(name, plan);
     return plan;
   }

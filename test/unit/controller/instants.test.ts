@@ -2,6 +2,7 @@ import { checkSchedule, instantsOf, nextInstants } from '@understudy/controller/
 import { jobSchema } from '@understudy/shared/protocol/api';
 import { scheduleSchema } from '@understudy/shared/protocol/schedule';
 import test from 'ava';
+import { CronExpressionParser } from 'cron-parser';
 import { clockChanges, LocalTime } from './local-time.ts';
 
 const second = 1_000;
@@ -52,6 +53,23 @@ for (const [timezone, day] of clockChanges) {
     return found;
   }
 }
+
+test('an expression means what the library takes it to mean, where no clock is changed', (t) => {
+  const begin = at('2027-12-30T22:47:13Z');
+  for (const cron of [
+    ...['* * * * *', '*/7 * * * *', '5-9,50 3 * * *', '0 0 1 1 *', '0 0 29 2 *', '0 12 * * 1-5'],
+    ...['15 10 13 * 5', '0 0 L * *', '0 6 * * 5L', '30 9 * * 1#2', '0 0 31 */2 *', '0 0 * * 7'],
+    ...['*/20 0,30 4 * FEB,AUG SUN', '59 59 23 31 12 *', '0 0 15,L * THU', '1 2 ? * MON'],
+  ]) {
+    const expression = CronExpressionParser.parse(cron, {
+      currentDate: new Date(begin),
+      tz: 'UTC',
+    });
+    const expected = expression.take(40).map((date) => date.getTime());
+    const found = nextInstants({ cron, timezone: 'UTC' }, begin, 40);
+    t.deepEqual(iso(found), iso(expected), cron);
+  }
+});
 
 test('an expression of six fields begins with seconds', (t) => {
   const schedule = { cron: '*/20 30 9 * * *', timezone: 'Europe/Rome' };
@@ -109,6 +127,8 @@ test('cron and time zone are checked when a job is stored', (t) => {
   const job = (schedule: object) => jobSchema.parse({ name: 'j', command: ['true'], schedule });
   t.throws(() => checkSchedule(job({ cron: '* * *' })), { message: /schedule.cron/ });
   t.throws(() => checkSchedule(job({ cron: '61 * * * *' })), { message: /schedule.cron/ });
+  t.throws(() => checkSchedule(job({ cron: 'H * * * *' })), { message: /schedule.cron/ });
+  t.notThrows(() => checkSchedule(job({ cron: '0 0 * * THU' })));
   const nowhere = job({ cron: '* * * * *', timezone: 'Nowhere/Town' });
   t.throws(() => checkSchedule(nowhere), { message: /schedule.timezone/ });
   t.notThrows(() => checkSchedule(job({ every: '1m' })));
