@@ -88,19 +88,30 @@ export class RunPlanner {
   fresh({ definition }: JobRecord, request: RunRequest): RunRecord {
     const moment = momentOf(this.#context);
     const { scheduledFor, idempotencyKey, orderedBy, instant = scheduledFor } = request;
+    // Written out: made of parts it would cost several times as much, and there may be thousands a second.
     return {
-      ...{ scheduledFor, idempotencyKey, orderedBy },
-      parameters: parametersOf(definition, request),
       id: this.#context.newId(),
       job: definition.name,
       state: 'queued',
+      scheduledFor,
       createdAt: moment.now,
+      startedAt: null,
+      finishedAt: null,
+      exitCode: null,
+      reason: null,
+      agent: null,
+      lateAt: null,
+      parameters: parametersOf(definition, request),
       spec: specOf(definition, instant),
-      ...untouched,
+      idempotencyKey,
       retryOf: null,
       target: null,
       batch: null,
+      orderedBy,
+      notBefore: null,
+      cancelReason: null,
       term: moment.term,
+      attempts: [],
     };
   }
 

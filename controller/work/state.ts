@@ -40,6 +40,7 @@ export class WorkState {
   #lastEvent: bigint | null = null;
   /** As decided. */
   readonly jobs = new Map<string, JobRecord>();
+  readonly #counts = { queued: 0, dispatched: 0, running: 0 };
   readonly #committedJobs = new Map<string, JobRecord>();
   readonly followers = new FollowerIndex();
   /** Called for each open run that comes in. */
@@ -64,6 +65,7 @@ export class WorkState {
     }
     for (const run of work.runs) {
       this.#runs.set(run.id, { working: run, committed: run, orderSent: 0 });
+      this.#count(run, 1);
       this.#index(run);
       this.#enqueue(run);
       this.onNew(run);
@@ -136,13 +138,9 @@ export class WorkState {
     );
   }
 
-  counts(): { queued: number; dispatched: number; running: number } {
-    const counts = { queued: 0, dispatched: 0, running: 0 };
-    for (const { committed } of this.#runs.values()) {
-      const state = committed?.state;
-      if (state === 'queued' || state === 'dispatched' || state === 'running') counts[state] += 1;
-    }
-    return counts;
+  /** How many runs are open, by their committed state. */
+  counts(): { readonly queued: number; readonly dispatched: number; readonly running: number } {
+    return { ...this.#counts };
   }
 
   markOrdered(id: string, attempt: number): void {
@@ -278,12 +276,21 @@ export class WorkState {
   #noteRun(run: RunRecord): void {
     const entry = this.#runs.get(run.id);
     if (entry === undefined) return;
+    this.#count(entry.committed, -1);
+    this.#count(run, 1);
     entry.committed = run;
     if (isOver(run.state)) {
       this.#runs.delete(run.id);
       this.#keepEnded(run);
     }
     for (const listener of this.#runListeners.get(run.id) ?? []) listener();
+  }
+
+  #count(run: RunRecord | null, change: 1 | -1): void {
+    const state = run?.state;
+    if (state === 'queued' || state === 'dispatched' || state === 'running') {
+      this.#counts[state] += change;
+    }
   }
 
   #keepEnded(run: RunRecord): void {

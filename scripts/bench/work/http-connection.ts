@@ -38,10 +38,11 @@ export class HttpConnection {
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
       const socket = this.#open();
-      const type = body === '' ? '' : 'Content-Type: application/json\r\n';
+      const length = `Content-Length: ${Buffer.byteLength(body)}\r\n`;
+      const about = body === '' ? '' : `Content-Type: application/json\r\n${length}`;
       socket.write(
         `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${this.#token}\r\n` +
-          `${type}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+          `${about}\r\n${body}`,
       );
     });
   }

@@ -11,6 +11,12 @@ export function processorMs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
 }
 
+/** The same of all processes that another one has started and that live. */
+export function childrenMs(pid: number): number {
+  const children = readProc(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ') ?? [];
+  return children.reduce((sum, child) => sum + processorMs(Number(child)), 0);
+}
+
 /** Memory that a process holds, in megabytes. */
 export function residentMb(pid: number): number {
   const status = readProc(`/proc/${pid}/status`) ?? '';

@@ -83,7 +83,9 @@ export async function putJob(stage: Stage, name: string, job: object): Promise<v
 }
 
 export async function pairOf(stage: Stage): Promise<PairView> {
-  return JSON.parse((await stage.ask('GET', '/api/v1/pair')).body) as PairView;
+  const { status, body } = await stage.ask('GET', '/api/v1/pair');
+  if (status === 200) return JSON.parse(body) as PairView;
+  throw new UserError(`the pair was answered ${status}: ${body.slice(0, 300)}`);
 }
 
 /** Waits until so many agents are connected to the active controller. */
@@ -151,6 +153,6 @@ export async function until(
     if (performance.now() > deadline) {
       throw new UserError(`not within ${Math.round(withinMs / 1_000)} s: ${what}`);
     }
-    await delay(25);
+    await delay(50);
   }
 }

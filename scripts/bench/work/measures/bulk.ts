@@ -2,7 +2,7 @@ import { Fleet } from '../agents/fleet.ts';
 import type { Figure } from '../figures.ts';
 import { emptyModuleJob } from '../jobs/empty.ts';
 import { type Measure, onStage, repeat } from '../measure.ts';
-import { processorMs } from '../processor-time.ts';
+import { childrenMs, processorMs } from '../processor-time.ts';
 import {
   countSucceeded,
   putJob,
@@ -44,12 +44,8 @@ export const bulkSimulated: Measure = {
         await untilConnected(stage, 1);
         await putJob(stage, JOB, { command: ['true'] });
         await bulkRate(stage, JOB, WARM_UP);
-        return await repeat(options, bulkFigures('bulk', 'a simulated agent'), async () => {
-          const pid = stage.active.controllerPid;
-          const before = processorMs(pid);
-          const rate = await bulkRate(stage, JOB, options.runs);
-          return [rate, ((processorMs(pid) - before) / options.runs) * 1_000];
-        });
+        const play = () => measuredRate(stage, options.runs);
+        return await repeat(options, bulkFigures('bulk', 'a simulated agent'), play);
       } finally {
         await fleet.stop();
       }
@@ -66,18 +62,28 @@ export const bulkModule: Measure = {
       await untilConnected(stage, 1);
       await putJob(stage, JOB, emptyModuleJob);
       await bulkRate(stage, JOB, WARM_UP);
-      return await repeat(options, bulkFigures('modules', 'a real agent, in process'), async () => {
-        const pid = stage.active.controllerPid;
-        const before = processorMs(pid);
-        const rate = await bulkRate(stage, JOB, options.runs);
-        return [rate, ((processorMs(pid) - before) / options.runs) * 1_000];
-      });
+      const play = () => measuredRate(stage, options.runs);
+      return await repeat(options, bulkFigures('modules', 'a real agent, in process'), play);
     }),
 };
+
+async function measuredRate(stage: Stage, count: number): Promise<readonly number[]> {
+  const { controllerPid } = stage.active;
+  const database = stage.system.postgres.pid ?? 0;
+  const before = { controller: processorMs(controllerPid), database: childrenMs(database) };
+  const rate = await bulkRate(stage, JOB, count);
+  const each = (ms: number) => (ms / count) * 1_000;
+  return [
+    rate,
+    each(processorMs(controllerPid) - before.controller),
+    each(childrenMs(database) - before.database),
+  ];
+}
 
 function bulkFigures(measure: string, what: string): Omit<Figure, 'values'>[] {
   return [
     { measure, title: `empty runs in bulk, ${what}`, unit: 'runs/s', target: TARGET },
-    { measure, title: `controller's time a run, ${what}`, unit: 'µs' },
+    { measure, title: `processor time of the controller a run, ${what}`, unit: 'µs' },
+    { measure, title: `processor time of PostgreSQL a run, ${what}`, unit: 'µs' },
   ];
 }
