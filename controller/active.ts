@@ -2,14 +2,18 @@ import type { Term } from '@understudy/shared/kernel/term';
 import type { Clock } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import { messageOf } from '@understudy/shared/runtime/errors';
+import type { Keystore } from '@understudy/shared/runtime/keystore';
 import type { Log } from '@understudy/shared/runtime/log';
 import type { Failpoints } from './failpoints.ts';
 import { makeHandler } from './http/app.ts';
 import { ApiServer } from './http/server.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
+import { makeBooks } from './security/books.ts';
+import { makeCallers } from './security/callers.ts';
 import { Committer } from './store/committer.ts';
 import { DeposedError, type WriterLane } from './store/lane.ts';
 import { loadOpenWork, type OpenWork } from './store/load.ts';
+import { loadSecurity, type Security } from './store/load-security.ts';
 import type { Reader } from './store/reader.ts';
 import type { NewEvent } from './store/records.ts';
 import { SwitchOver } from './switch-over.ts';
@@ -22,6 +26,7 @@ import { Dispatcher } from './work/dispatcher.ts';
 import { makeIds } from './work/ids.ts';
 import { JobService } from './work/jobs.ts';
 import { LateWatch } from './work/late-watch.ts';
+import { OutputMasks } from './work/output-masks.ts';
 import { RunPlanner } from './work/planner.ts';
 import { ReportService } from './work/reports.ts';
 import { RunService } from './work/runs.ts';
@@ -35,6 +40,8 @@ export interface ActivateOptions {
   readonly lane: WriterLane;
   readonly reader: Reader;
   readonly failpoints: Failpoints;
+  /** The key store of this node; null: it has none. */
+  readonly keystore: Keystore | null;
   readonly onHigherTerm: (term: Term) => void;
   readonly onDeposed: (reason: string) => void;
   readonly onDefect: (error: unknown) => void;
@@ -92,8 +99,12 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   const runs = new RunService(context, state, reader, planner);
   const jobs = new JobService(context, state);
   const bulk = new BulkService({ context, state, jobs, runs, planner });
-  const reports = new ReportService(context, state, agents, reader);
-  const dispatcher = new Dispatcher(context, state, agents);
+  const books = makeBooks(context, state, options.keystore);
+  const { tokens, secrets } = books;
+  const isOpen = (run: string) => state.open(run) !== null;
+  const masks = new OutputMasks({ secrets, reader, isOpen });
+  const reports = new ReportService(context, { state, agents, reader, masks });
+  const dispatcher = new Dispatcher(context, { state, agents, secrets });
   const scheduler = new Scheduler(context, { state, planner, runs });
   const backfill = new BackfillService({ context, state, planner, reader });
   const lateWatch = new LateWatch(context, state);
@@ -109,8 +120,9 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   committer.onGather = () => dispatcher.decide();
 
   failpoints.pass('before-load');
-  const work = await load(options);
+  const { work, security } = await load(options);
   state.load(work);
+  books.load(security);
   const since = Math.round(clock.wallMs());
   const problems = () =>
     scheduler.tickAgeMs > SCHEDULER_DEAD_AFTER_MS ? [describeTick(scheduler.tickAgeMs)] : [];
@@ -129,7 +141,9 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     since,
     problems,
     isFailsafe: () => isFailsafe,
-    token: config.token,
+    callers: makeCallers(config.token, tokens),
+    tokens,
+    secrets,
     isClosing: server.closing,
     gate: server.gate,
   });
@@ -174,8 +188,14 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   };
 }
 
+/** What a new active must know before it acts. */
+interface Loaded {
+  readonly work: OpenWork;
+  readonly security: Security;
+}
+
 /** Tries until the tenure is over: the grant came from the same database a moment ago. */
-async function load({ config, guard, lane, log }: ActivateOptions): Promise<OpenWork> {
+async function load({ config, guard, lane, log }: ActivateOptions): Promise<Loaded> {
   for (;;) {
     try {
       return await lane.transaction(
@@ -184,7 +204,10 @@ async function load({ config, guard, lane, log }: ActivateOptions): Promise<Open
           timeoutMs: LOAD_LIMIT_MS,
           mayCommit: () => guard.untilMayAct(),
         },
-        (execute) => loadOpenWork(config.pair, execute),
+        async (execute) => ({
+          work: await loadOpenWork(config.pair, execute),
+          security: await loadSecurity(config.pair, execute),
+        }),
       );
     } catch (error) {
       if (error instanceof DeposedError || guard.isOver) throw error;

@@ -8,7 +8,9 @@ import type {
 import { type Clock, msToNs, nsToMs } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import { exitCodes, messageOf } from '@understudy/shared/runtime/errors';
+import type { Keystore } from '@understudy/shared/runtime/keystore';
 import type { Log } from '@understudy/shared/runtime/log';
+import { judgeKey } from '@understudy/shared/runtime/pair-key';
 import type { z } from 'zod';
 import { type Active, activate } from './active.ts';
 import { readFailpoints } from './failpoints.ts';
@@ -46,6 +48,7 @@ export class Controller {
   readonly #failpoints = readFailpoints(process.env['UNDERSTUDY_FAILPOINTS']);
   #warmTimer: NodeJS.Timeout | null = null;
   #notReadyBecause: string | null = null;
+  #keystore: Keystore | null = null;
   #guard: TenureGuard | null = null;
   #active: Active | null = null;
   #heldLimit: NodeJS.Timeout | undefined;
@@ -100,6 +103,7 @@ export class Controller {
       await this.#watchdog.whenWatching();
       await this.#lane.ask('select 1', WARM_CHECK_LIMIT_MS);
       await this.#reader.warm();
+      problem = await this.#lookAtKey();
     } catch (error) {
       problem = `the database does not answer: ${messageOf(error)}`;
     }
@@ -107,6 +111,14 @@ export class Controller {
     this.#say(problem);
     const pauseMs = problem === null ? WARM_CHECK_EVERY_MS : WARM_RETRY_MS;
     this.#warmTimer = setTimeout(() => void this.#warm(), pauseMs);
+  }
+
+  /** What is wrong with the key store of this node; null when it is the pair's. */
+  async #lookAtKey(): Promise<string | null> {
+    const { pair, keystore: path } = this.#options.config;
+    const verdict = judgeKey({ pair, path, known: await this.#reader.knownKey() });
+    this.#keystore = verdict.type === 'fits' ? verdict.keystore : null;
+    return verdict.type === 'refused' ? verdict.reason : null;
   }
 
   #say(problem: string | null): void {
@@ -139,6 +151,7 @@ export class Controller {
         lane: this.#lane,
         reader: this.#reader,
         failpoints: this.#failpoints,
+        keystore: this.#keystore,
         onHigherTerm: (term) => tell({ type: 'higherTerm', term: formatTerm(term) }),
         onDeposed: (reason) => end(exitCodes.failed, `deposed: ${reason}`),
         onDefect: (error) => end(exitCodes.defect, `the database refused: ${messageOf(error)}`),

@@ -25,6 +25,7 @@ import { isWrapped, roleOptions } from './role-options.ts';
 import { ControllerProcess } from './supervise/controller-process.ts';
 import { probeTimeoutMs, watchHealth } from './supervise/health.ts';
 import { Hooks } from './supervise/hooks.ts';
+import { awaitKey } from './supervise/key.ts';
 import { takeNodeId } from './supervise/node-id.ts';
 import { endPredecessors, OWNER_VARIABLE, ownerMark } from './supervise/predecessor.ts';
 import { refusePrepared } from './supervise/prepared.ts';
@@ -218,9 +219,11 @@ export class Heartbeat {
     const { config, incarnation, log } = this.#options;
     const { signal } = this.#stopping;
     const onWaiting = (reason: string) => this.#waitsFor(reason);
-    const { database, schema } = config;
+    const { pair, database, schema, keystore } = config;
     // Beside each other: the one takes no longer than the other.
-    const schemaIsKnown = awaitSchema({ database, schema, onWaiting, signal });
+    const isFit = awaitSchema({ database, schema, onWaiting, signal }).then(() =>
+      awaitKey({ pair, database, schema, keystore, onWaiting, signal }),
+    );
     const taken = takeNodeId({
       registry: this.#lease.registry,
       node: config.node,
@@ -230,7 +233,7 @@ export class Heartbeat {
       signal,
       log,
     });
-    const [predecessor] = await Promise.all([taken, schemaIsKnown]);
+    const [predecessor] = await Promise.all([taken, isFit]);
     if (this.#stopping.signal.aborted) return null;
     if (config.lease.preparedTransactions === 'refuse') {
       const { pair } = config;

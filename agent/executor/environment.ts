@@ -9,6 +9,7 @@ export interface AttemptEnvironment extends AttemptKey {
   readonly scheduledFor: string | null;
   /** The order's: the job's environment and the run's parameters. */
   readonly env: Readonly<Record<string, string>>;
+  readonly secrets?: Readonly<Record<string, string>> | undefined;
   /** `<pair>/<agent>/<incarnation>` */
   readonly owner: string;
   readonly data: string;
@@ -28,6 +29,7 @@ export function environmentOf(
     ...inheritedFrom(ours),
     ...(of.account === null ? {} : personOf(of.account)),
     ...of.env,
+    ...of.secrets,
     UNDERSTUDY_RUN: of.run,
     UNDERSTUDY_JOB: of.job,
     UNDERSTUDY_ATTEMPT: String(of.attempt),

@@ -64,7 +64,8 @@ function performHosted(order: StartOrder, place: AttemptPlace, { hosts }: Worksh
   const action = hostedActionOf(order);
   if (action === null) return { type: 'not-started', reason: 'there is nothing to do' };
   const start = {
-    ...{ run, attempt, job, scheduledFor, parameters, env, action },
+    ...{ run, attempt, job, scheduledFor, parameters, action },
+    env: { ...env, ...order.secrets },
     ...{ id: place.id, log: place.log, term: String(term), outputLimit: order.output },
   };
   return hosts.start({ start, timeoutMs, graceMs });

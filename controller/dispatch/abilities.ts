@@ -2,7 +2,10 @@ import type { WorkerAbility } from '@understudy/shared/protocol/agent';
 import type { RunSpec } from './run.ts';
 
 /** What of a run says who can carry it out. */
-export type Demands = Pick<RunSpec, 'selector' | 'shell' | 'http' | 'module' | 'manner'>;
+export type Demands = Pick<
+  RunSpec,
+  'selector' | 'shell' | 'http' | 'module' | 'manner' | 'secrets'
+>;
 
 /** A space keeps it apart from every label that users can write. */
 const labelOf = (ability: string) => `can ${ability}`;
@@ -20,12 +23,13 @@ export function selectorOf(spec: Demands): Record<string, string> {
   return { ...spec.selector, ...labelsOfAbilities(neededBy(spec)) };
 }
 
-function neededBy({ shell, http, module, manner }: Demands): WorkerAbility[] {
+function neededBy({ shell, http, module, manner, secrets = [] }: Demands): WorkerAbility[] {
   const needed: WorkerAbility[] = [];
   if (shell !== undefined) needed.push('shell');
   if (http !== undefined) needed.push('http');
   if (module !== undefined) needed.push('module');
   if ((manner?.cwd ?? null) !== null) needed.push('cwd');
   if ((manner?.user ?? null) !== null) needed.push('user');
+  if (secrets.length > 0) needed.push('secrets');
   return needed;
 }

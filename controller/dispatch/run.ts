@@ -24,6 +24,8 @@ export interface RunSpec extends Readonly<Action> {
   /** Not there in a run that an older version has made. */
   readonly manner?: Manner;
   readonly env: Readonly<Record<string, string>>;
+  /** Names of secrets that it is given. Not there: none. */
+  readonly secrets?: readonly string[];
   readonly selector: Readonly<Record<string, string>>;
   readonly delivery: Job['delivery'];
   readonly retries: Job['retries'];

@@ -1,12 +1,18 @@
-import Router from '@koa/router';
 import { formatTerm } from '@understudy/shared/kernel/term';
-import { type OrderWire, registerSchema, reportsSchema } from '@understudy/shared/protocol/agent';
+import {
+  type OrderWire,
+  orderSchema,
+  registeredSchema,
+  registerSchema,
+  reportsAnswerSchema,
+  reportsSchema,
+} from '@understudy/shared/protocol/agent';
 import { nameSchema } from '@understudy/shared/protocol/api';
 import { z } from 'zod';
 import { eventText, openEventStream } from '../stream/sse.ts';
 import type { OrderStream } from '../work/agent-entry.ts';
 import type { AppParts } from './app.ts';
-import { bodyOf, check } from './input.ts';
+import { Routes } from './routes.ts';
 
 const ordersSchema = z.object({
   agent: nameSchema,
@@ -15,28 +21,59 @@ const ordersSchema = z.object({
 });
 
 /** What workers speak: `shared/protocol/agent.ts`. */
-export function agentProtocolRoutes({ agents, reports, context: tenure }: AppParts): Router {
-  const router = new Router({ prefix: '/agent/v1' });
+export function agentProtocolRoutes({ agents, reports, context: tenure }: AppParts): Routes {
+  const routes = new Routes('/agent/v1');
   const textOf = lastText();
-  router.post('/register', async (context) => {
-    context.body = await agents.register(check(registerSchema, bodyOf(context)));
-  });
-  router.get('/orders', (context) => {
-    const { agent, incarnation, session } = check(ordersSchema, context.query);
-    agents.requireStream(agent, incarnation, session);
-    const events = openEventStream(context, () => agents.disconnected(agent, stream));
-    const stream: OrderStream = {
-      send: (order) => events.sendText(textOf(order)),
-      close: () => events.close(),
-    };
-    agents.connect(agent, incarnation, stream);
-  });
-  router.post('/reports', async (context) => {
-    const acknowledged = await reports.take(check(reportsSchema, bodyOf(context)));
-    context.body = { term: formatTerm(tenure.term), acknowledged };
-  });
-  return router;
+  routes.post(
+    '/register',
+    {
+      summary: 'A worker introduces itself and says what it runs.',
+      needs: 'agent',
+      body: registerSchema,
+      answers: { 200: { what: 'what it must know', body: registeredSchema } },
+      errors: ['duplicate-agent', 'late-registration', 'stale-term', 'store-away'],
+    },
+    async (context, { body }) => {
+      context.body = await agents.register(body);
+    },
+  );
+  routes.get(
+    '/orders',
+    {
+      summary: `The orders for a worker, as Server-Sent Events: ${orderTypes.join(', ')}.`,
+      needs: 'agent',
+      query: ordersSchema,
+      answers: { 200: { what: 'one message an order', type: 'text/event-stream' } },
+      errors: ['unknown-agent', 'late-registration'],
+    },
+    (context, { query: { agent, incarnation, session } }) => {
+      agents.requireStream(agent, incarnation, session);
+      const events = openEventStream(context, () => agents.disconnected(agent, stream));
+      const stream: OrderStream = {
+        send: (order) => events.sendText(textOf(order)),
+        close: () => events.close(),
+      };
+      agents.connect(agent, incarnation, stream);
+    },
+  );
+  routes.post(
+    '/reports',
+    {
+      summary: 'What became of attempts; acknowledged once committed.',
+      needs: 'agent',
+      body: reportsSchema,
+      answers: { 200: { what: 'what is committed', body: reportsAnswerSchema } },
+      errors: ['unknown-agent', 'stale-term', 'store-away'],
+    },
+    async (context, { body }) => {
+      const acknowledged = await reports.take(body);
+      context.body = { term: formatTerm(tenure.term), acknowledged };
+    },
+  );
+  return routes;
 }
+
+const orderTypes = orderSchema.options.map(({ shape }) => shape.type.value);
 
 /** A sign of life goes to each agent in turn: it is written once. */
 function lastText(): (order: OrderWire) => string {

@@ -1,9 +1,11 @@
 import type { RequestListener } from 'node:http';
 import bodyParser from '@koa/bodyparser';
-import type Router from '@koa/router';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import { UNREADY_HEADER } from '@understudy/shared/protocol/tenure';
 import Koa from 'koa';
+import type { Callers } from '../security/callers.ts';
+import type { SecretBook } from '../security/secrets.ts';
+import type { TokenBook } from '../security/tokens.ts';
 import type { Reader } from '../store/reader.ts';
 import type { AgentService } from '../work/agents.ts';
 import type { BackfillService } from '../work/backfill.ts';
@@ -18,9 +20,13 @@ import { admit } from './admission.ts';
 import { agentProtocolRoutes } from './agent-routes.ts';
 import { answerErrors } from './errors.ts';
 import type { Gate } from './gate.ts';
+import { hostRoutes, readyzRoute } from './host-routes.ts';
 import { jobRoutes } from './job-routes.ts';
 import { pairRoutes } from './pair-routes.ts';
+import { rightsRoutes } from './rights-routes.ts';
+import type { Route, Routes } from './routes.ts';
 import { runRoutes } from './run-routes.ts';
+import { secretRoutes } from './secret-routes.ts';
 
 /** Everything the routes work with. */
 export interface AppParts {
@@ -39,7 +45,9 @@ export interface AppParts {
   readonly isFailsafe: () => boolean;
   /** When this tenure began, milliseconds since 1970. */
   readonly since: number;
-  readonly token: string;
+  readonly callers: Callers;
+  readonly tokens: TokenBook;
+  readonly secrets: SecretBook;
   /** Aborts when this controller stops serving: long answers that have no end of their own end then. */
   readonly isClosing: AbortSignal;
   readonly gate: Pick<Gate, 'enter' | 'letGo'>;
@@ -69,21 +77,44 @@ export function makeHandler(parts: AppParts): RequestListener {
 function makeApp(parts: AppParts): Koa {
   const app = new Koa();
   app.silent = true;
+  const all = routesOf(parts);
   app.use(answerErrors(parts.context.log));
-  app.use(admit(parts));
+  app.use(admit({ ...parts, openPaths: openPathsOf(declaredIn(all)) }));
   app.use(answerReadyz(parts));
   app.use(readBody());
   app.use(enter(parts.gate));
-  for (const router of routersOf(parts)) {
+  for (const { router } of all) {
     app.use(router.routes());
     app.use(router.allowedMethods());
   }
   return app;
 }
 
-/** All routes but `/readyz`. */
-export function routersOf(parts: AppParts): Router[] {
-  return [jobRoutes, runRoutes, pairRoutes, agentProtocolRoutes].map((routes) => routes(parts));
+/** All routes but `/readyz`, which is answered before them. */
+export function routesOf(parts: AppParts): readonly Routes[] {
+  const makers = [
+    jobRoutes,
+    runRoutes,
+    pairRoutes,
+    rightsRoutes,
+    secretRoutes,
+    agentProtocolRoutes,
+  ];
+  const all: Routes[] = [
+    ...makers.map((make) => make(parts)),
+    hostRoutes(parts, () => declaredIn(all)),
+  ];
+  return all;
+}
+
+/** Everything that is answered, as it was declared. */
+export function declaredIn(all: readonly Routes[]): readonly Route[] {
+  return [readyzRoute, ...all.flatMap(({ declared }) => declared)];
+}
+
+/** Answered to everybody: they tell nothing about work. */
+function openPathsOf(declared: readonly Route[]): ReadonlySet<string> {
+  return new Set(declared.filter(({ needs }) => needs === 'nothing').map(({ path }) => path));
 }
 
 /** Answered before anything that costs. */

@@ -6,14 +6,21 @@ import { Refusal } from '../work/refusal.ts';
 const MOST_FIELDS = 20;
 const MOST_SHOWN = 200;
 
-/** Checks an input; refuses with the fields that are wrong, what each holds and what is expected. */
-export function check<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
+/**
+ * Checks an input; refuses with the fields that are wrong, what each holds, unless it is secret, and what is
+ * expected.
+ */
+export function check<T extends z.ZodType>(
+  schema: T,
+  input: unknown,
+  secrecy: 'open' | 'secret' = 'open',
+): z.output<T> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const { issues } = result.error;
   const details = issues.slice(0, MOST_FIELDS).map((issue) => ({
     field: cut(issue.path.join('.')),
-    value: preview(valueAt(input, issue.path)),
+    value: secrecy === 'secret' ? '***' : preview(valueAt(input, issue.path)),
     expected: cut(issue.message),
   }));
   const summary = details.map(({ field, expected }) => `${field || 'body'}: ${expected}`);
@@ -36,11 +43,6 @@ export function idempotencyKeyOf(context: Koa.Context): string | null {
   if (key === '') return null;
   if (KEY_FORM.test(key)) return key;
   throw new Refusal('invalid', 'Idempotency-Key: expected 1 to 255 visible ASCII characters');
-}
-
-/** Who asks, for the record. */
-export function callerOf(_context: Koa.Context): string {
-  return 'pair token';
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {

@@ -1,8 +1,14 @@
 import type { AttemptRecord, RunRecord, RunSpec } from '../dispatch/run.ts';
 import type { AgentRecord, JobRecord, LogChunk, NewEvent } from './records.ts';
+import {
+  addSecurity,
+  emptySecurity,
+  type SecurityBatch,
+  type SecurityChanges,
+} from './security-changes.ts';
 
 /** What one step of the controller changes. All of it is committed, or none. */
-export interface Changes {
+export interface Changes extends SecurityChanges {
   readonly newRuns?: readonly RunRecord[];
   /** Runs that changed, each with the last of its attempts. */
   readonly runs?: readonly RunRecord[];
@@ -29,6 +35,7 @@ export interface Batch {
   /** Null: removed. */
   readonly agents: Map<string, AgentRecord | null>;
   readonly events: NewEvent[];
+  readonly security: SecurityBatch;
 }
 
 /** So many bytes are as much work as one row. */
@@ -44,6 +51,7 @@ export function mergeChanges(all: readonly Changes[], id: string): Batch {
     jobs: new Map(),
     agents: new Map(),
     events: [],
+    security: emptySecurity(),
   };
   for (const changes of all) addTo(batch, changes);
   return batch;
@@ -64,6 +72,7 @@ function addTo(batch: Batch, changes: Changes): void {
   for (const agent of changes.agents ?? []) batch.agents.set(agent.id, agent);
   for (const id of changes.deletedAgents ?? []) batch.agents.set(id, null);
   for (const event of changes.events ?? []) batch.events.push(event);
+  addSecurity(batch.security, changes);
 }
 
 function addAttempt(batch: Batch, run: RunRecord): void {

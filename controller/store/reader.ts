@@ -4,8 +4,10 @@ import type { EventPlace, PairEvent } from '@understudy/shared/protocol/events';
 import { makePool } from '@understudy/shared/runtime/database';
 import type pg from 'pg';
 import type { RunRecord } from '../dispatch/run.ts';
+import type { AuditRecord } from '../security/audit.ts';
 import type { LaneOptions } from './lane.ts';
 import { sqlState } from './lane.ts';
+import { type AuditFilter, readAudit } from './read-audit.ts';
 import type { EventRecord } from './records.ts';
 import {
   attemptColumns,
@@ -206,6 +208,18 @@ export class Reader {
       [this.#pair, new Date(after.atMs).toISOString(), after.node, after.seq, limit],
     );
     return rows.map(pairEventFrom);
+  }
+
+  /** The id of the key with which the pair's secrets are encrypted; null: there is none. */
+  async knownKey(): Promise<string | null> {
+    const [row] = await this.#select('select id from pair_key where pair = $1', [this.#pair]);
+    return row === undefined ? null : String(row['id']);
+  }
+
+  /** The audit trail, newest first. */
+  async audit(filter: AuditFilter): Promise<AuditRecord[]> {
+    const select = (text: string, values: readonly unknown[]) => this.#select(text, values);
+    return await readAudit(select, this.#pair, filter);
   }
 
   async close(): Promise<void> {

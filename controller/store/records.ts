@@ -33,6 +33,14 @@ export interface LogChunk {
   readonly data: Buffer;
 }
 
+/** Bytes of an attempt's output, stored already, that are to be hidden. */
+export interface Masking {
+  readonly run: string;
+  readonly attempt: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Something that happened, to be recorded. */
 export interface NewEvent {
   readonly at: number;

@@ -11,6 +11,7 @@ import {
   updateRuns,
   writeAttempts,
 } from './run-rows.ts';
+import { writeSecurity } from './security-changes.ts';
 
 export interface Statement {
   readonly name: string;
@@ -53,6 +54,7 @@ export async function writeBatch(batch: Batch, owner: Owner, execute: Execute): 
   if (runs.size > 0) await execute(updateRuns([...runs.values()], pair, term));
   if (attempts.size > 0) await execute(writeAttempts([...attempts.values()], pair, term));
   if (chunks.length > 0) await execute(insertChunks(chunks, pair, term));
+  await writeSecurity({ batch: batch.security, id: batch.id, owner, execute });
   return { existing, events: await writeEvents(batch, owner, execute) };
 }
 

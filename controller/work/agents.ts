@@ -7,6 +7,7 @@ import { type Candidate, matches } from '../dispatch/queue.ts';
 import { judgeUnknown, unwantedOf } from '../dispatch/reconcile.ts';
 import { openAttempt, type RunRecord } from '../dispatch/run.ts';
 import { abandonRun, cancelRun, loseAttempt } from '../dispatch/transitions.ts';
+import { type By, NOBODY } from '../security/audit.ts';
 import type { Changes } from '../store/changes.ts';
 import type { AgentRecord, EventKind, NewEvent } from '../store/records.ts';
 import { type AgentEntry, type OrderStream, pastOf, refuseLate } from './agent-entry.ts';
@@ -198,22 +199,22 @@ export class AgentService {
   }
 
   /** The agent is given no more runs. With a deadline, what runs on it then is ended. */
-  async drain(id: string, deadlineMs: number | null): Promise<void> {
+  async drain(id: string, deadlineMs: number | null, caller: By = NOBODY): Promise<void> {
     const { now } = momentOf(this.#context);
     const drainUntil = deadlineMs === null ? null : now + deadlineMs;
     const by =
       drainUntil === null ? '' : `, and is to be free at ${new Date(drainUntil).toISOString()}`;
     const event = this.#event(id, 'agent-draining', `is given no more runs${by}`);
-    await this.#change(id, { draining: true, drainUntil }, event);
+    await this.#change(id, { draining: true, drainUntil }, { events: [event], ...caller });
   }
 
-  async resume(id: string): Promise<void> {
+  async resume(id: string, by: By = NOBODY): Promise<void> {
     const event = this.#event(id, 'agent-resumed', 'is given runs again');
-    await this.#change(id, { draining: false, drainUntil: null }, event);
+    await this.#change(id, { draining: false, drainUntil: null }, { events: [event], ...by });
   }
 
   /** Forgets an agent that is gone for good. */
-  async remove(id: string): Promise<void> {
+  async remove(id: string, by: By = NOBODY): Promise<void> {
     requireStore(this.#context);
     const entry = this.#require(id);
     const open = this.#state.countOnAgent(id);
@@ -229,7 +230,8 @@ export class AgentService {
       .queuedFor(id)
       .map((run) => abandonRun(run, `agent ${id} was removed`, moment));
     const events = [this.#event(id, 'agent-removed', 'was removed')];
-    await committed(this.#context, this.#state.apply({ deletedAgents: [id], runs, events }));
+    const changes = { deletedAgents: [id], runs, events, ...by };
+    await committed(this.#context, this.#state.apply(changes));
   }
 
   all(): { record: AgentRecord; isConnected: boolean }[] {
@@ -327,13 +329,12 @@ export class AgentService {
   async #change(
     id: string,
     change: Pick<AgentRecord, 'draining' | 'drainUntil'>,
-    event: NewEvent,
+    more: Changes,
   ): Promise<void> {
     requireStore(this.#context);
     const entry = this.#require(id);
     entry.record = { ...entry.record, ...change };
-    const changes = { agents: [entry.record], events: [event] };
-    await committed(this.#context, this.#state.apply(changes));
+    await committed(this.#context, this.#state.apply({ agents: [entry.record], ...more }));
     this.#drains.set(id, change.drainUntil);
     this.#state.onQueued();
   }

@@ -1,6 +1,7 @@
 import type { Schedule } from '@understudy/shared/protocol/schedule';
 import type { RunRecord } from '../dispatch/run.ts';
 import { instantsOf } from '../scheduler/instants.ts';
+import { type By, NOBODY, naming } from '../security/audit.ts';
 import type { Reader } from '../store/reader.ts';
 import type { JobRecord } from '../store/records.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
@@ -44,7 +45,7 @@ export class BackfillService {
     this.#parts = parts;
   }
 
-  async backfill(job: JobRecord, range: BackfillRange): Promise<Backfilled> {
+  async backfill(job: JobRecord, range: BackfillRange, by: By = NOBODY): Promise<Backfilled> {
     const { context, reader, state } = this.#parts;
     requireStore(context);
     const { name, schedule } = job.definition;
@@ -56,7 +57,9 @@ export class BackfillService {
       job,
       wanted.map((at) => requestFor(at, decided.has(at), range)),
     );
-    const { existing } = await committed(context, state.apply({ newRuns: changes }));
+    const ids = changes.map(({ id }) => id);
+    const commit = state.apply({ newRuns: changes, ...naming(by, ids) });
+    const { existing } = await committed(context, commit);
     const created = changes.filter(({ id }) => !existing.has(id));
     const instantsMade = new Set(created.map(({ spec }) => spec.instant)).size;
     return { created, existing: instants.length - instantsMade };

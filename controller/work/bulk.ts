@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type BulkItem, bulkItemSchema, type Job } from '@understudy/shared/protocol/api';
 import type { RunRecord } from '../dispatch/run.ts';
+import { type By, naming } from '../security/audit.ts';
 import type { JobRecord } from '../store/records.ts';
 import type { Written } from '../store/write-batch.ts';
 import { committed, requireStore, type TenureContext } from './context.ts';
@@ -9,6 +10,12 @@ import type { RunPlanner, RunRequest } from './planner.ts';
 import { Refusal, type RefusalCode } from './refusal.ts';
 import type { RunService } from './runs.ts';
 import type { WorkState } from './state.ts';
+
+export interface BulkOrder {
+  readonly orderedBy: string;
+  /** On whose behalf runs of a job are made. */
+  readonly by: (job: string) => By;
+}
 
 export interface BulkParts {
   readonly context: TenureContext;
@@ -36,13 +43,13 @@ export class BulkService {
   }
 
   /** What became of each item, in their order. */
-  async submit(items: readonly unknown[], orderedBy: string): Promise<BulkItem[]> {
+  async submit(items: readonly unknown[], order: BulkOrder): Promise<BulkItem[]> {
     const { context } = this.#parts;
     requireStore(context);
     const outcomes: Promise<BulkItem[]>[] = [];
     for (let from = 0; from < items.length; from += SLICE) {
       if (from > 0) await turn();
-      const outcome = this.#decide(items.slice(from, from + SLICE), orderedBy);
+      const outcome = this.#decide(items.slice(from, from + SLICE), order);
       // One that fails while others are still decided is looked at with them.
       outcome.catch(() => undefined);
       outcomes.push(outcome);
@@ -52,10 +59,11 @@ export class BulkService {
     return all.flat();
   }
 
-  async #decide(items: readonly unknown[], orderedBy: string): Promise<BulkItem[]> {
+  async #decide(items: readonly unknown[], order: BulkOrder): Promise<BulkItem[]> {
     const newRuns: RunRecord[] = [];
-    const answers = items.map((item) => this.#take(item, orderedBy, newRuns));
-    const [{ existing }, ...outcomes] = await Promise.all([this.#apply(newRuns), ...answers]);
+    const answers = items.map((item) => this.#take(item, order, newRuns));
+    const applied = this.#apply(newRuns, order);
+    const [{ existing }, ...outcomes] = await Promise.all([applied, ...answers]);
     return outcomes.map((outcome) =>
       typeof outcome === 'string' ? made(outcome, existing) : outcome,
     );
@@ -64,7 +72,7 @@ export class BulkService {
   /** Gives the id of the run to be made, or how it went. */
   #take(
     item: unknown,
-    orderedBy: string,
+    order: BulkOrder,
     newRuns: RunRecord[],
   ): string | BulkItem | Promise<BulkItem> {
     try {
@@ -72,8 +80,9 @@ export class BulkService {
       if (!parsed.success) return invalid(parsed.error.issues);
       const { job: name, parameters, idempotencyKey } = parsed.data;
       const job = this.#parts.jobs.get(name);
+      const { orderedBy } = order;
       const request = { scheduledFor: null, parameters, idempotencyKey, orderedBy };
-      if (!isHarmless(job.definition)) return this.#one(job, request);
+      if (!isHarmless(job.definition)) return this.#one(job, request, order.by(name));
       const run = this.#parts.planner.fresh(job, request);
       newRuns.push(run);
       return run.id;
@@ -83,20 +92,33 @@ export class BulkService {
   }
 
   /** Where one run makes another one skip or end, each is decided after the one before. */
-  async #one(job: JobRecord, request: RunRequest): Promise<BulkItem> {
+  async #one(job: JobRecord, request: RunRequest, by: By): Promise<BulkItem> {
     try {
-      const { run, isNew } = await this.#parts.runs.submit(job, request);
+      const { run, isNew } = await this.#parts.runs.submit(job, request, by);
       return { outcome: isNew ? 'created' : 'existing', id: run.id };
     } catch (error) {
       return refused(error);
     }
   }
 
-  async #apply(newRuns: readonly RunRecord[]): Promise<Pick<Written, 'existing'>> {
-    return newRuns.length === 0
-      ? { existing: new Map() }
-      : await this.#parts.state.apply({ newRuns });
+  async #apply(
+    newRuns: readonly RunRecord[],
+    { by }: BulkOrder,
+  ): Promise<Pick<Written, 'existing'>> {
+    if (newRuns.length === 0) return { existing: new Map() };
+    return await this.#parts.state.apply({ newRuns, ...byJob(newRuns, by) });
   }
+}
+
+/** One entry of the audit trail for each job, with the runs that are made. */
+function byJob(runs: readonly RunRecord[], by: BulkOrder['by']): By {
+  const ids = new Map<string, string[]>();
+  for (const { job, id } of runs) {
+    const known = ids.get(job);
+    if (known === undefined) ids.set(job, [id]);
+    else known.push(id);
+  }
+  return { audits: [...ids].flatMap(([job, made]) => naming(by(job), made).audits ?? []) };
 }
 
 /** One order is one run, and no other run suffers from it. */

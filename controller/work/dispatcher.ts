@@ -2,7 +2,8 @@ import { formatTerm } from '@understudy/shared/kernel/term';
 import type { OrderWire } from '@understudy/shared/protocol/agent';
 import { causeOf } from '../dispatch/after.ts';
 import { type AttemptRecord, openAttempt, type RunRecord } from '../dispatch/run.ts';
-import { dispatchRun, refuseAttempt } from '../dispatch/transitions.ts';
+import { dispatchRun, endAttempt, refuseAttempt } from '../dispatch/transitions.ts';
+import type { SecretBook } from '../security/secrets.ts';
 import type { OrderStream } from './agent-entry.ts';
 import type { AgentService } from './agents.ts';
 import { momentOf, type TenureContext } from './context.ts';
@@ -13,11 +14,18 @@ interface Assigned {
   readonly stream: OrderStream;
 }
 
+export interface DispatcherParts {
+  readonly state: WorkState;
+  readonly agents: AgentService;
+  readonly secrets: Pick<SecretBook, 'unseal'>;
+}
+
 /** Gives queued runs to agents: first the attempt is committed, then the order is sent. */
 export class Dispatcher {
   readonly #context: TenureContext;
   readonly #state: WorkState;
   readonly #agents: AgentService;
+  readonly #secrets: Pick<SecretBook, 'unseal'>;
   #isPlanned = false;
   #isPaused = false;
   #isStopped = false;
@@ -25,10 +33,11 @@ export class Dispatcher {
   #underWay = 0;
   #whenIdle: (() => void)[] = [];
 
-  constructor(context: TenureContext, state: WorkState, agents: AgentService) {
+  constructor(context: TenureContext, { state, agents, secrets }: DispatcherParts) {
     this.#context = context;
     this.#state = state;
     this.#agents = agents;
+    this.#secrets = secrets;
   }
 
   /** Something may have become possible. What is asked for in one moment is done together. */
@@ -108,8 +117,11 @@ export class Dispatcher {
     if (run === null || attempt === null || attempt.number !== decided.attempts.length) return;
     const isHere = !this.#isStopped && this.#agents.streamOf(attempt.agent) === stream;
     if (isHere && run.cancelReason === null) {
+      const secrets = this.#secrets.unseal(run.spec.secrets ?? []);
+      if (secrets.type === 'missing') return this.#endUnstarted(run, secrets.names);
       this.#state.markOrdered(run.id, attempt.number);
-      stream.send(startOrder(run, attempt, formatTerm(this.#context.term)));
+      const term = formatTerm(this.#context.term);
+      stream.send({ ...startOrder(run, attempt, term), ...secretsOf(secrets.values) });
       return;
     }
     const reason = isHere
@@ -117,9 +129,25 @@ export class Dispatcher {
       : 'the agent went away before the order';
     void this.#state.apply({ runs: [refuseAttempt(run, reason, momentOf(this.#context))] });
   }
+
+  /** Without its secrets it would do something else than was meant: it is not sent. */
+  #endUnstarted(run: RunRecord, missing: readonly string[]): void {
+    const moment = momentOf(this.#context);
+    const reason = `not stored: secret ${missing.join(', ')}`;
+    const nothing = { at: moment.now, exitCode: null, signal: null };
+    const ended = endAttempt(run, { ...nothing, outcome: 'not-started', reason }, moment);
+    void this.#state.apply({ runs: [ended] });
+  }
 }
 
-function startOrder(run: RunRecord, attempt: AttemptRecord, term: string): OrderWire {
+/** An order without secrets is as short as before there were any. */
+function secretsOf(values: Readonly<Record<string, string>>): Pick<StartWire, 'secrets'> {
+  return Object.keys(values).length === 0 ? {} : { secrets: { ...values } };
+}
+
+type StartWire = Extract<OrderWire, { type: 'start' }>;
+
+function startOrder(run: RunRecord, attempt: AttemptRecord, term: string): StartWire {
   const { command, shell, http, module, manner, env, instant, timeoutMs, delivery } = run.spec;
   return {
     type: 'start',

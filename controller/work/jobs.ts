@@ -1,5 +1,6 @@
 import type { Job, NextInstants } from '@understudy/shared/protocol/api';
 import { checkSchedule, nextInstants } from '../scheduler/instants.ts';
+import { type By, NOBODY } from '../security/audit.ts';
 import type { JobRecord } from '../store/records.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
 import { checkLoops, checkNotPast, checkParameters } from './job-checks.ts';
@@ -33,18 +34,18 @@ export class JobService {
     return { job: name, paused, items: found.map((at) => new Date(at).toISOString()) };
   }
 
-  async create(definition: Job): Promise<JobRecord> {
+  async create(definition: Job, by: By = NOBODY): Promise<JobRecord> {
     if (this.#state.jobs.has(definition.name)) {
       throw new Refusal('job-exists', `there is a job ${definition.name} already`);
     }
-    return (await this.apply(definition)).job;
+    return (await this.apply(definition, by)).job;
   }
 
   /**
    * Creates or replaces a job. Instants of a schedule count from when it was set; while the job is paused
    * they are recorded as skipped.
    */
-  async apply(definition: Job): Promise<{ job: JobRecord; isNew: boolean }> {
+  async apply(definition: Job, by: By = NOBODY): Promise<{ job: JobRecord; isNew: boolean }> {
     requireStore(this.#context);
     checkSchedule(definition);
     checkParameters(definition);
@@ -63,24 +64,27 @@ export class JobService {
     const { name } = definition;
     const message = `job ${name} was ${old === undefined ? 'created' : 'changed'}`;
     const event = { at: now, kind: 'job-applied', subject: name, message, facts: {} } as const;
-    await committed(this.#context, this.#state.apply({ jobs: [job], events: [event] }));
+    await committed(this.#context, this.#state.apply({ jobs: [job], events: [event], ...by }));
     return { job, isNew: old === undefined };
   }
 
-  async setPaused(name: string, paused: boolean): Promise<JobRecord> {
+  async setPaused(name: string, paused: boolean, by: By = NOBODY): Promise<JobRecord> {
     // As decided, not as committed: a change that is still under way must not be undone.
     const { definition } = this.#state.jobs.get(name) ?? this.get(name);
-    return (await this.apply({ ...definition, paused })).job;
+    return (await this.apply({ ...definition, paused }, by)).job;
   }
 
   /** Its runs stay on record, and those that are not over go on. */
-  async delete(name: string): Promise<void> {
+  async delete(name: string, by: By = NOBODY): Promise<void> {
     requireStore(this.#context);
     this.get(name);
     const { now } = momentOf(this.#context);
     const message = `job ${name} was deleted`;
     const event = { at: now, kind: 'job-deleted', subject: name, message, facts: {} } as const;
-    await committed(this.#context, this.#state.apply({ deletedJobs: [name], events: [event] }));
+    await committed(
+      this.#context,
+      this.#state.apply({ deletedJobs: [name], events: [event], ...by }),
+    );
   }
 }
 

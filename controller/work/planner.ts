@@ -146,6 +146,7 @@ function specOf(definition: Job, instant: number | null): RunSpec {
     ...actionOf(definition),
     manner: mannerOf(definition),
     env: definition.env,
+    secrets: definition.secrets,
     selector: definition.selector,
     delivery: definition.delivery,
     retries: definition.retries,

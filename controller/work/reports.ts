@@ -3,16 +3,25 @@ import type { Report, Reports } from '@understudy/shared/protocol/agent';
 import { type AttemptRecord, isOver, openAttempt, type RunRecord } from '../dispatch/run.ts';
 import { endAttempt, growLog, refuseAttempt, startRun } from '../dispatch/transitions.ts';
 import type { Reader } from '../store/reader.ts';
-import type { LogChunk, NewEvent } from '../store/records.ts';
+import type { LogChunk, Masking, NewEvent } from '../store/records.ts';
 import type { AgentService } from './agents.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
+import type { OutputMasks } from './output-masks.ts';
 import type { WorkState } from './state.ts';
 
 /** What one batch of reports comes to. */
 interface Outcome {
   readonly runs: Map<string, RunRecord>;
   readonly chunks: LogChunk[];
+  readonly maskings: Masking[];
   readonly events: NewEvent[];
+}
+
+export interface ReportParts {
+  readonly state: WorkState;
+  readonly agents: AgentService;
+  readonly reader: Reader;
+  readonly masks: OutputMasks;
 }
 
 /** So often a report is refused because of missing output; then it counts, and the end says so. */
@@ -27,14 +36,16 @@ export class ReportService {
   readonly #state: WorkState;
   readonly #agents: AgentService;
   readonly #reader: Reader;
+  readonly #masks: OutputMasks;
   /** How often something of an attempt came before the output that precedes it. */
   readonly #incomplete = new Map<string, number>();
 
-  constructor(context: TenureContext, state: WorkState, agents: AgentService, reader: Reader) {
+  constructor(context: TenureContext, { state, agents, reader, masks }: ReportParts) {
     this.#context = context;
     this.#state = state;
     this.#agents = agents;
     this.#reader = reader;
+    this.#masks = masks;
   }
 
   /** Takes a batch; gives the number of the last report that is committed with all before it. */
@@ -46,9 +57,10 @@ export class ReportService {
     requireStore(this.#context);
     this.#context.failpoints.pass('after-accept-before-record');
     const past = await this.#pastRuns(message);
+    await this.#masks.prepare(message, (id) => this.#state.known(id) ?? past.get(id));
     // Reading may have taken a while, in which the worker may have been replaced.
     this.#agents.requireSession(message.agent, message.incarnation);
-    const outcome: Outcome = { runs: new Map(), chunks: [], events: [] };
+    const outcome: Outcome = { runs: new Map(), chunks: [], maskings: [], events: [] };
     let acknowledged = (message.reports[0]?.seq ?? 1) - 1;
     for (const { seq, report } of message.reports) {
       const run =
@@ -56,9 +68,12 @@ export class ReportService {
       if (run !== undefined && !this.#handle(outcome, run, report, message.agent)) break;
       acknowledged = seq;
     }
-    const { runs, chunks, events } = outcome;
+    const { runs, chunks, maskings, events } = outcome;
     this.#context.failpoints.pass('before-report-commit');
-    await committed(this.#context, this.#state.apply({ runs: [...runs.values()], chunks, events }));
+    await committed(
+      this.#context,
+      this.#state.apply({ runs: [...runs.values()], chunks, maskings, events }),
+    );
     this.#context.failpoints.pass('after-report-commit');
     return acknowledged;
   }
@@ -72,7 +87,8 @@ export class ReportService {
   }
 
   /** False: this report, and what follows, has to come again. */
-  #handle(outcome: Outcome, run: RunRecord, report: Report, agent: string): boolean {
+  #handle(outcome: Outcome, run: RunRecord, given: Report, agent: string): boolean {
+    const report = given.type === 'ended' ? this.#withoutSecrets(run, given) : given;
     const attempt = run.attempts.find(({ number }) => number === report.attempt);
     if (attempt?.agent !== agent) return true;
     if (isOver(attempt.state)) {
@@ -97,7 +113,9 @@ export class ReportService {
         );
         if (data.length === 0) return run;
         const start = Math.max(known, report.offset);
-        outcome.chunks.push({ run: run.id, attempt: attempt.number, start, data });
+        const masked = this.#masks.take(run, attempt, { start, data });
+        outcome.chunks.push({ run: run.id, attempt: attempt.number, start, data: masked.data });
+        outcome.maskings.push(...masked.maskings);
         return growLog(run, start + data.length, moment);
       }
       case 'ended': {
@@ -105,6 +123,7 @@ export class ReportService {
         const missing = report.logBytes - attempt.logBytes;
         const reason = missing > 0 ? `${missing} bytes of its output are missing` : report.reason;
         this.#incomplete.delete(keyOf(report));
+        this.#masks.forget(run, attempt);
         return endAttempt(run, { ...report, at: Math.round(at), reason }, moment);
       }
       case 'refused':
@@ -114,6 +133,10 @@ export class ReportService {
       default:
         return unreachable(report);
     }
+  }
+
+  #withoutSecrets<T extends { readonly reason: string | null }>(run: RunRecord, report: T): T {
+    return { ...report, reason: this.#masks.text(run, report.reason) };
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { RunRecord } from '../dispatch/run.ts';
 import { isOver } from '../dispatch/run.ts';
 import { cancelRun } from '../dispatch/transitions.ts';
+import { type By, NOBODY, naming } from '../security/audit.ts';
 import type { Changes } from '../store/changes.ts';
 import type { Reader, RunFilter } from '../store/reader.ts';
 import type { JobRecord } from '../store/records.ts';
@@ -36,7 +37,7 @@ export class RunService {
   }
 
   /** Makes a run of a job now, or one for each agent. The answer is committed. */
-  async submit(job: JobRecord, request: RunRequest): Promise<Submitted> {
+  async submit(job: JobRecord, request: RunRequest, by: By = NOBODY): Promise<Submitted> {
     requireStore(this.#context);
     const { name, overlap, agents } = job.definition;
     return await this.#once(name, request.idempotencyKey, async () => {
@@ -45,7 +46,7 @@ export class RunService {
       const isHarmless = agents === 'one' && (overlap === 'allow' || overlap === 'queue');
       const earlier = key === null || isHarmless ? null : await this.#reader.runByKey(name, key);
       if (earlier !== null) return await this.#earlier(earlier);
-      return await this.#create(this.#planner.plan(job, request));
+      return await this.#create(this.#planner.plan(job, request), by);
     });
   }
 
@@ -56,16 +57,16 @@ export class RunService {
   }
 
   /** Asks to cancel a run. Gives the run as it is then; one that is over stays as it is. */
-  async cancel(id: string, by: string): Promise<RunRecord> {
+  async cancel(id: string, caller: string, by: By = NOBODY): Promise<RunRecord> {
     requireStore(this.#context);
     const run = this.#state.open(id);
     if (run === null) return await this.get(id);
     const moment = momentOf(this.#context);
     const cancelled = cancelRun(run, 'cancelled by request', moment);
-    const message = `${by} asked to cancel it`;
+    const message = `${caller} asked to cancel it`;
     const asked = { at: moment.now, kind: 'run-cancel-asked', subject: id, message } as const;
-    const events = [{ ...asked, facts: { job: run.job, by } }];
-    const changes = cancelled === run ? {} : { runs: [cancelled], events };
+    const events = [{ ...asked, facts: { job: run.job, by: caller } }];
+    const changes = cancelled === run ? {} : { runs: [cancelled], events, ...by };
     await committed(this.#context, this.carryOut(changes));
     return await this.get(id);
   }
@@ -77,6 +78,7 @@ export class RunService {
   async retry(
     id: string,
     { idempotencyKey, orderedBy }: Pick<RunRequest, 'idempotencyKey' | 'orderedBy'>,
+    by: By = NOBODY,
   ): Promise<Submitted> {
     requireStore(this.#context);
     const old = await this.get(id);
@@ -94,7 +96,7 @@ export class RunService {
       batch: null,
       term: moment.term,
     };
-    return await this.#once(run.job, idempotencyKey, () => this.#create({ newRuns: [run] }));
+    return await this.#once(run.job, idempotencyKey, () => this.#create({ newRuns: [run] }, by));
   }
 
   /**
@@ -140,11 +142,15 @@ export class RunService {
   }
 
   /** Resolves once the runs are committed, or it turns out that the database has earlier ones. */
-  async #create(changes: Changes): Promise<Submitted> {
+  async #create(changes: Changes, by: By): Promise<Submitted> {
     const { newRuns = [] } = changes;
     const [run] = newRuns;
     if (run === undefined) throw new Error('an order makes at least one run');
-    const { existing } = await this.#state.apply(changes);
+    const made = naming(
+      by,
+      newRuns.map(({ id }) => id),
+    );
+    const { existing } = await this.#state.apply({ ...changes, ...made });
     for (const each of changes.runs ?? []) if (!isOver(each.state)) this.onCancel(each);
     const earlier = existing.get(run.id);
     if (earlier !== undefined) return await this.#earlier(earlier);

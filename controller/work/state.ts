@@ -127,6 +127,15 @@ export class WorkState {
       .toSorted((a, b) => (a.id < b.id ? 1 : -1));
   }
 
+  /** How many runs that are not over are like this. */
+  countOpen(isCounted: (run: RunRecord) => boolean): number {
+    let count = 0;
+    for (const { working } of this.#runs.values()) {
+      if (!isOver(working.state) && isCounted(working)) count += 1;
+    }
+    return count;
+  }
+
   committedJob(name: string): JobRecord | null {
     return this.#committedJobs.get(name) ?? null;
   }

@@ -2,6 +2,7 @@ import { messageOf, UserError } from '@understudy/shared/runtime/errors';
 import { version } from '@understudy/shared/runtime/version';
 import { Command, CommanderError } from 'commander';
 import { addAgentCommand } from './commands/agent.ts';
+import { addAuditCommand } from './commands/audit.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addDrillCommand } from './commands/drill.ts';
 import { addEventsCommand } from './commands/events.ts';
@@ -10,7 +11,9 @@ import { addJobCommand } from './commands/job.ts';
 import { addLocalCommand } from './commands/local.ts';
 import { addOperatorCommands } from './commands/operator.ts';
 import { addRunCommand } from './commands/run.ts';
+import { addSecretCommand } from './commands/secret.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addTokenCommand } from './commands/token.ts';
 import { addWhyCommand } from './commands/why.ts';
 import { DEFAULT_TIMEOUT } from './context.ts';
 
@@ -57,6 +60,9 @@ export function buildProgram(): Command {
     addDrillCommand,
     addJobCommand,
     addRunCommand,
+    addTokenCommand,
+    addSecretCommand,
+    addAuditCommand,
     addConfigCommand,
     addLocalCommand,
   ]) {

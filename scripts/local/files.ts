@@ -81,6 +81,7 @@ function hostConfig(
     node: host.node,
     database,
     token,
+    keystore: layout.keystoreFile,
     heartbeat: {
       listen: `127.0.0.1:${host.heartbeatPort}`,
       url: host.heartbeatUrl,

@@ -23,6 +23,7 @@ export interface Layout {
   readonly folder: string;
   readonly logs: string;
   readonly tokenFile: string;
+  readonly keystoreFile: string;
   readonly pairFile: string;
   readonly samplesFile: string;
   readonly postgresData: string;
@@ -41,6 +42,7 @@ export function layOut(folder: string, portBase: number | null, agents: number):
     folder,
     logs,
     tokenFile: join(folder, 'token'),
+    keystoreFile: join(folder, 'keystore'),
     pairFile: join(folder, 'pair'),
     samplesFile: join(folder, 'samples-applied'),
     postgresData: join(folder, 'postgres'),

@@ -58,7 +58,10 @@ export async function startSystem(options: LocalOptions): Promise<LocalSystem> {
   let front: Front | null = null;
   try {
     writeConfigFiles(layout, identity, postgres.url, options);
-    await createPair({ pair: identity.pair, database: postgres.url, schema: 'understudy' });
+    await createPair({
+      ...{ pair: identity.pair, database: postgres.url, schema: 'understudy' },
+      keystore: layout.keystoreFile,
+    });
     front = await startFront({
       port: layout.frontPort,
       upstreams: layout.hosts.map((host) => ({ host: '127.0.0.1', port: host.controllerPort })),

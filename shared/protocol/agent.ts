@@ -66,7 +66,7 @@ export type Registered = z.infer<typeof registeredSchema>;
 export type RegisteredWire = z.input<typeof registeredSchema>;
 
 /** The abilities of a worker of this version: beyond commands, and what an older one would pass over. */
-export const workerAbilities = ['shell', 'http', 'module', 'cwd', 'user'] as const;
+export const workerAbilities = ['shell', 'http', 'module', 'cwd', 'user', 'secrets'] as const;
 export type WorkerAbility = (typeof workerAbilities)[number];
 
 /** The `data` of an event on the order stream; the event's name equals `type`. */
@@ -83,6 +83,8 @@ export const orderSchema = z.discriminatedUnion('type', [
       ...mannerWire,
       /** The job's environment and the run's parameters, parameters winning. */
       env: z.record(z.string(), z.string()),
+      /** More environment, which is written down nowhere: no journal, no log. */
+      secrets: z.record(z.string(), z.string()).optional(),
       /** The run's parameters alone, for a module. */
       parameters: z.record(z.string(), z.string()).default({}),
       scheduledFor: z.string().nullable(),

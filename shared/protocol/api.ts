@@ -3,6 +3,7 @@ import { actionFields, checkAction, graceOf, mannerFields } from './action.ts';
 import { DAY_MS, durationSchema, text } from './forms.ts';
 import { parameterDefinitionsSchema, parameterNameSchema } from './parameters.ts';
 import { type ScheduleView, scheduleSchema } from './schedule.ts';
+import { secretNamesSchema } from './secrets.ts';
 
 /** Names of jobs, agents, nodes, pairs and labels: safe in URLs, logs, file names and metrics. */
 export const nameSchema = z
@@ -69,6 +70,8 @@ export const jobSchema = z
     ...actionFields,
     ...mannerFields,
     env: parametersSchema.default({}),
+    /** Stored secrets, given to runs as environment and hidden in their output. */
+    secrets: secretNamesSchema.default([]),
     parameters: parameterDefinitionsSchema.nullable().default(null),
     schedule: scheduleSchema.nullable().default(null),
     after: z.array(afterSchema).max(100).default([]),
@@ -99,7 +102,8 @@ export const jobSchema = z
     ...job,
     timeoutMs: timeout ?? timeoutMs ?? null,
     graceMs: graceOf({ grace, graceMs }),
-  }));
+  }))
+  .meta({ id: 'Job', description: 'What runs: when, where and how.' });
 export type Job = z.infer<typeof jobSchema>;
 export type JobInput = z.input<typeof jobSchema>;
 

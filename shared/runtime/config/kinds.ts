@@ -132,14 +132,14 @@ export function wholeKind(min: number, max: number): Kind<number> {
   return yamlKind(z.number().int().min(min).max(max), `a whole number from ${min} to ${max}`);
 }
 
-/** Text that is not empty and has no NUL, for instance a path. */
-export const pathKind = textKind(
-  z
-    .string()
-    .min(1)
-    .refine((text) => !text.includes('\0')),
-  'the path of a folder',
-);
+const pathSchema = z
+  .string()
+  .min(1)
+  .refine((text) => !text.includes('\0'));
+
+/** Text that is not empty and has no NUL. */
+export const pathKind = textKind(pathSchema, 'the path of a folder');
+export const fileKind = textKind(pathSchema, 'the path of a file');
 
 /** A value of any form, for keys of which this version accepts the default alone. */
 export const anyKind = yamlKind(z.unknown(), 'nothing');

@@ -50,6 +50,7 @@ function controllerHostConfig(values: ControllerHostValues): ControllerHostConfi
     database: values.database,
     schema: values.schema,
     token: values.token,
+    keystore: values.keystore,
     heartbeat: {
       listen: values['heartbeat.listen'],
       url: values['heartbeat.url'],

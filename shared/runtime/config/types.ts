@@ -33,6 +33,8 @@ export interface ControllerHostConfig {
   readonly database: string;
   readonly schema: string;
   readonly token: string;
+  /** The file with the key by which secrets are encrypted; null: no secrets. */
+  readonly keystore: string | null;
   readonly heartbeat: {
     readonly listen: Listen;
     readonly url: string;

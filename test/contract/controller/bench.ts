@@ -37,6 +37,10 @@ export interface BenchOptions {
   /** Another controller, whose database it shares. */
   readonly beside?: Bench;
   readonly lostAfterMs?: number;
+  /** The file of its key store, which is made with a database of its own. */
+  readonly keystore?: string | null;
+  /** What it is to say before it can be used. */
+  readonly until?: 'ready' | 'notReady';
 }
 
 export interface Answer {
@@ -68,10 +72,17 @@ export class Bench {
   static async start(
     t: ExecutionContext,
     postgres: Postgres,
-    { env = {}, node = 'a', beside, lostAfterMs = 60_000 }: BenchOptions = {},
+    {
+      env = {},
+      node = 'a',
+      beside,
+      lostAfterMs = 60_000,
+      keystore = null,
+      until = 'ready',
+    }: BenchOptions = {},
   ): Promise<Bench> {
     const schema = 'understudy';
-    const database = beside?.database ?? (await newDatabase(postgres, schema));
+    const database = beside?.database ?? (await newDatabase(postgres, schema, keystore));
     const listen = { host: '127.0.0.1', port: await takePort() };
     const url = `http://127.0.0.1:${listen.port}`;
     const child = fork(controllerMain, { env: { ...process.env, ...env }, stdio: 'inherit' });
@@ -81,14 +92,14 @@ export class Bench {
       if (child.exitCode === null && child.signalCode === null) await bench.ended;
     });
     const config = {
-      ...{ pair: PAIR, node, schema, token: TOKEN, database },
+      ...{ pair: PAIR, node, schema, token: TOKEN, database, keystore },
       controller: { listen, url },
       timers: deriveTimers(2_000).timers,
       agents: { beatEveryMs: 500, lostAfterMs },
       log: { level: 'error', format: 'text' },
     };
     bench.tell({ type: 'configure', config });
-    await bench.said('ready');
+    await bench.said(until);
     return bench;
   }
 
@@ -152,9 +163,13 @@ export class Bench {
   }
 }
 
-async function newDatabase(postgres: Postgres, schema: string): Promise<string> {
+async function newDatabase(
+  postgres: Postgres,
+  schema: string,
+  keystore: string | null,
+): Promise<string> {
   const database = await postgres.createDatabase(`c${randomUUID().replaceAll('-', '')}`);
-  await createPair({ pair: PAIR, database, schema });
+  await createPair({ pair: PAIR, database, schema, keystore });
   return database;
 }
 

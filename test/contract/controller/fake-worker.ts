@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { OrderWire, RegisterWire, Report } from '@understudy/shared/protocol/agent';
+import {
+  type OrderWire,
+  type RegisterWire,
+  type Report,
+  workerAbilities,
+} from '@understudy/shared/protocol/agent';
 import { createParser } from 'eventsource-parser';
 import type { Answer, Bench } from './bench.ts';
 import { TOKEN } from './bench.ts';
@@ -28,7 +33,13 @@ export class FakeWorker {
   register(highestTerm = '0', more: Partial<RegisterWire> = {}): Promise<Answer> {
     return this.#bench.ask('POST', '/agent/v1/register', {
       ...{ agent: this.#name, incarnation: this.#incarnation, version: '1', labels: {}, slots: 4 },
-      ...{ highestTerm, attempts: [], journal: this.#journal, ...more },
+      ...{
+        highestTerm,
+        attempts: [],
+        journal: this.#journal,
+        abilities: [...workerAbilities],
+        ...more,
+      },
     });
   }
 

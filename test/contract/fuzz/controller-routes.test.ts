@@ -3,6 +3,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { startStore } from '../controller/bench.ts';
 import { authorized, goodJob, servingController, type Target } from './support/controller.ts';
+import { type ApiDocument, documentFault, documentOf } from './support/documented.ts';
 import { noFault } from './support/fuzzing.ts';
 import { answerFault } from './support/judge.ts';
 import {
@@ -23,9 +24,14 @@ test.after.always(() => store.end());
 const ANSWER_WITHIN_MS = 20_000;
 const json = { 'Content-Type': 'application/json' };
 
-async function faultOf({ port }: Target, request: RawRequest): Promise<string | null> {
+async function faultOf(
+  { port }: Target,
+  request: RawRequest,
+  document: ApiDocument,
+): Promise<string | null> {
   const pieces = [requestBytes(request)];
-  return answerFault(await exchangeRaw({ port, pieces, limitMs: ANSWER_WITHIN_MS }));
+  const answer = await exchangeRaw({ port, pieces, limitMs: ANSWER_WITHIN_MS });
+  return answerFault(answer) ?? documentFault(document, request, answer);
 }
 
 const methods = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'PROPFIND'] as const;
@@ -36,6 +42,13 @@ const paths = [
   ...['/api/v1/jobs/*/runs', '/api/v1/runs', '/api/v1/runs/*', '/api/v1/runs/*/log'],
   ...['/api/v1/runs/*/cancel', '/api/v1/runs/*/retry', '/api/v1/agents', '/api/v1/agents/*/drain'],
   ...['/api/v1/agents/*/resume', '/api/v1/pair', '/api/v1/events', '/api/v1/events/stream'],
+  ...[
+    '/api/v1/tokens',
+    '/api/v1/tokens/*',
+    '/api/v1/secrets',
+    '/api/v1/secrets/*',
+    '/api/v1/audit',
+  ],
   ...['/agent/v1/register', '/agent/v1/orders', '/agent/v1/reports', '/agent/v1/*', '/*', '//*'],
 ] as const;
 
@@ -57,13 +70,14 @@ const anyRequest: fc.Arbitrary<RawRequest> = fc
     ...(body === undefined ? {} : { body }),
   }));
 
-test('F92: whatever is asked of any route of the controller, the answer is 2xx or 4xx with a code', async (t) => {
+test('F92: whatever is asked of any route of the controller, the answer is 2xx or 4xx with a documented code', async (t) => {
   const target = await servingController(t, store);
   await target.remember();
+  const document = await documentOf(target.bench);
   await noFault(t, {
     runs: 400,
     cases: anyRequest,
-    faultOf: (request) => faultOf(target, request),
+    faultOf: (request) => faultOf(target, request, document),
   });
   await target.judge(t);
 });
@@ -83,6 +97,8 @@ const bodies = {
   'POST /api/v1/jobs': { ...goodJob, name: 'spoiled' },
   'PUT /api/v1/jobs/spoiled': { ...goodJob, name: 'spoiled' },
   'POST /api/v1/jobs/spoiled/runs': { parameters: { A: 'x', B: 'y' } },
+  'POST /api/v1/tokens': { name: 'spoiled', role: 'viewer', expiresIn: '1h' },
+  'PUT /api/v1/secrets/SPOILED': { value: 'hunter2' },
   'POST /agent/v1/register': goodRegister,
 } as const;
 
@@ -92,8 +108,10 @@ for (const [route, good] of Object.entries(bodies)) {
     const target = await servingController(t, store);
     await target.bench.ask('PUT', '/api/v1/jobs/spoiled', { command: ['true'] });
     await target.remember();
+    const document = await documentOf(target.bench);
     const headers = { ...authorized, ...json };
-    const sent = (body: string | Buffer) => faultOf(target, { method, path, headers, body });
+    const sent = (body: string | Buffer) =>
+      faultOf(target, { method, path, headers, body }, document);
     await noFault(t, { runs: 300, cases: spoiled(good), faultOf: sent });
     for (const body of nastyBodies) t.is(await sent(body), null, String(body).slice(0, 100));
     await target.judge(t);

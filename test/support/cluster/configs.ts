@@ -32,6 +32,7 @@ export function writeHostConfig(facts: PairFacts, host: HostAddress, overrides: 
     node: host.node,
     database: links === null ? facts.database : links.databaseUrl(host.node, facts.database),
     token: facts.token,
+    keystore: join(facts.folder, 'keystore'),
     heartbeat: {
       listen: `127.0.0.1:${host.heartbeatPort}`,
       url: heartbeatUrl(host),

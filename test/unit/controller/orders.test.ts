@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+import type { Unsealed } from '@understudy/controller/security/secrets';
 import { type Changes, mergeChanges } from '@understudy/controller/store/changes';
 import { TenureGuard } from '@understudy/controller/tenure/guard';
 import { AgentService } from '@understudy/controller/work/agents';
@@ -35,7 +37,7 @@ async function setUp(t: ExecutionContext) {
   const orders: OrderWire[] = [];
   const worker = { agent: 'w1', incarnation: WORKER, version: '1', labels: {}, slots: 4 };
   const registered = agents.register(
-    registerSchema.parse({ ...worker, highestTerm: '7', attempts: [] }),
+    registerSchema.parse({ ...worker, highestTerm: '7', attempts: [], abilities: ['secrets'] }),
   );
   commits[0]?.done();
   await registered;
@@ -43,7 +45,11 @@ async function setUp(t: ExecutionContext) {
   agents.connect('w1', WORKER, stream);
   commits.length = 0;
   orders.length = 0;
-  const dispatcher = new Dispatcher(context, state, agents);
+  const unseal = (names: readonly string[]): Unsealed =>
+    names.includes('GONE')
+      ? { type: 'missing', names: ['GONE'] }
+      : { type: 'values', values: Object.fromEntries(names.map((name) => [name, 'hidden'])) };
+  const dispatcher = new Dispatcher(context, { state, agents, secrets: { unseal } });
   return { guard, state, agents, dispatcher, commits, orders };
 }
 
@@ -152,4 +158,29 @@ test('held, no sign of life and no cancel goes out; resumed, both do', async (t)
   guard.resume();
   while (!orders.some(({ type }) => type === 'cancel')) await turn();
   t.true(orders.some(({ type }) => type === 'beat'));
+});
+
+test('secrets travel with the order, beside the environment', async (t) => {
+  const { state, dispatcher, commits, orders } = await setUp(t);
+  state.load({ jobs: [], agents: [], runs: [makeRun({ secrets: ['TOKEN'], env: { A: '1' } })] });
+  dispatcher.kick();
+  await turn();
+  commits[0]?.done();
+  await turn();
+  t.like(orders, [{ type: 'start', secrets: { TOKEN: 'hidden' } }]);
+  const [order] = orders as [Extract<OrderWire, { type: 'start' }>];
+  t.deepEqual(order.env, { A: '1' });
+  t.notRegex(inspect(commits, { depth: null }), /hidden/);
+});
+
+test('a run whose secret is not stored any more is not ordered, and fails with the reason', async (t) => {
+  const { state, dispatcher, commits, orders } = await setUp(t);
+  state.load({ jobs: [], agents: [], runs: [makeRun({ secrets: ['GONE'] })] });
+  dispatcher.kick();
+  await turn();
+  commits[0]?.done();
+  await turn();
+  t.deepEqual(orders, []);
+  const [run] = commits[1]?.changes.runs ?? [];
+  t.like(run, { state: 'failed', reason: 'not stored: secret GONE' });
 });

@@ -115,11 +115,14 @@ test('the help names every command, and none that is not there', async (t) => {
     'why',
     'job',
     'run',
+    'token',
+    'secret',
+    'audit',
     'config',
   ]) {
     t.true(stdout.includes(`\n  ${command} `), command);
   }
-  for (const command of ['token', 'install', 'doctor']) {
+  for (const command of ['install', 'doctor']) {
     t.false(stdout.includes(`\n  ${command} `), command);
   }
 });

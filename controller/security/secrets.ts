@@ -1,0 +1,152 @@
+import type { Keystore, Sealed } from '@understudy/shared/runtime/keystore';
+import type { Changes } from '../store/changes.ts';
+import { committed, momentOf, requireStore, type TenureContext } from '../work/context.ts';
+import { Refusal } from '../work/refusal.ts';
+import { type By, NOBODY } from './audit.ts';
+
+/** A secret as it lies in the database: encrypted. */
+export interface SecretRecord {
+  readonly name: string;
+  /** The id of the key with which it was encrypted. */
+  readonly keyId: string;
+  readonly sealed: Sealed;
+  /** What it was before, newest first, while runs that were given it are under way. */
+  readonly former: readonly Sealed[];
+  /** Milliseconds since 1970. */
+  readonly updatedAt: number;
+  readonly updatedBy: string;
+}
+
+/** What still needs a secret. */
+export interface SecretUse {
+  readonly jobs: readonly string[];
+  /** Runs that are not over. */
+  readonly runs: number;
+}
+
+export interface SecretBookOptions {
+  /** Null: this node has none, so there are no secrets. */
+  readonly keystore: Keystore | null;
+  readonly apply: (changes: Changes) => Promise<unknown>;
+  readonly useOf: (name: string) => SecretUse;
+}
+
+/** The values of secrets, or which of them are not there. */
+export type Unsealed =
+  | { readonly type: 'values'; readonly values: Readonly<Record<string, string>> }
+  | { readonly type: 'missing'; readonly names: readonly string[] };
+
+/** All of them are kept in memory, as they lie in the database. */
+const MOST_SECRETS = 10_000;
+const MOST_FORMER = 8;
+
+/** The secrets of the pair. A value is decrypted when an order needs it, and given to nobody else. */
+export class SecretBook {
+  readonly #context: TenureContext;
+  readonly #options: SecretBookOptions;
+  /** As decided. */
+  readonly #decided = new Map<string, SecretRecord>();
+  readonly #committed = new Map<string, SecretRecord>();
+
+  constructor(context: TenureContext, options: SecretBookOptions) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  load(records: readonly SecretRecord[]): void {
+    for (const record of records) {
+      this.#decided.set(record.name, record);
+      this.#committed.set(record.name, record);
+    }
+  }
+
+  /** All secrets, by name. */
+  list(): SecretRecord[] {
+    return [...this.#committed.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  get(name: string): SecretRecord {
+    const record = this.#committed.get(name);
+    if (record === undefined) throw new Refusal('unknown-secret', `there is no secret ${name}`);
+    return record;
+  }
+
+  /** Which of these are not stored. */
+  missing(names: readonly string[]): string[] {
+    return names.filter((name) => !this.#committed.has(name));
+  }
+
+  /** Stores a value, in place of another one if there is one. */
+  async set(
+    name: string,
+    value: string,
+    updatedBy: string,
+    by: By = NOBODY,
+  ): Promise<{ readonly record: SecretRecord; readonly isNew: boolean }> {
+    const { keystore, apply, useOf } = this.#options;
+    if (keystore === null) {
+      throw new Refusal('no-keystore', 'this pair has no key store: see `keystore` in the README');
+    }
+    requireStore(this.#context);
+    const old = this.#decided.get(name);
+    if (old === undefined && this.#decided.size >= MOST_SECRETS) {
+      throw new Refusal('too-many', `there are ${MOST_SECRETS} secrets: remove some`);
+    }
+    const isHeld = old !== undefined && useOf(name).runs > 0;
+    const former = isHeld ? [old.sealed, ...old.former].slice(0, MOST_FORMER) : [];
+    const { now: updatedAt } = momentOf(this.#context);
+    const sealed = keystore.seal(value, this.#about(name));
+    const record = { name, keyId: keystore.id, sealed, former, updatedAt, updatedBy };
+    this.#decided.set(name, record);
+    const stored = apply({ secrets: [record], ...by }).then(() => {
+      this.#committed.set(name, record);
+    });
+    await committed(this.#context, stored);
+    return { record, isNew: old === undefined };
+  }
+
+  /** Removes a secret that nothing needs. */
+  async remove(name: string, by: By = NOBODY): Promise<void> {
+    requireStore(this.#context);
+    if (!this.#decided.has(name)) {
+      throw new Refusal('unknown-secret', `there is no secret ${name}`);
+    }
+    const { jobs, runs } = this.#options.useOf(name);
+    if (jobs.length > 0 || runs > 0) {
+      const what = jobs.length > 0 ? `jobs need it: ${jobs.join(', ')}` : `${runs} runs need it`;
+      throw new Refusal('secret-in-use', `${name} can't be removed: ${what}`, { jobs, runs });
+    }
+    this.#decided.delete(name);
+    const removed = this.#options.apply({ removedSecrets: [name], ...by }).then(() => {
+      if (!this.#decided.has(name)) this.#committed.delete(name);
+    });
+    await committed(this.#context, removed);
+  }
+
+  /** The values of these secrets, for an order. */
+  unseal(names: readonly string[]): Unsealed {
+    const missing = this.missing(names);
+    if (missing.length > 0) return { type: 'missing', names: missing };
+    const values = names.map((name) => [name, this.#open(name, this.get(name).sealed)] as const);
+    return { type: 'values', values: Object.fromEntries(values) };
+  }
+
+  /** What must not be seen in the output of a run that was given these secrets, now or some time ago. */
+  hidden(names: readonly string[]): string[] {
+    return names.flatMap((name) => {
+      const record = this.#committed.get(name);
+      if (record === undefined) return [];
+      return [record.sealed, ...record.former].map((sealed) => this.#open(name, sealed));
+    });
+  }
+
+  #open(name: string, sealed: Sealed): string {
+    const { keystore } = this.#options;
+    if (keystore === null) throw new Error('secrets are never loaded without their key');
+    return keystore.open(sealed, this.#about(name));
+  }
+
+  #about(name: string): string {
+    return `${this.#context.pair}/secret/${name}`;
+  }
+}
