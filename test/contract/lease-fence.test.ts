@@ -1,3 +1,4 @@
+import { connectWritable } from '@understudy/shared/runtime/database';
 import test, { type ExecutionContext } from 'ava';
 import type pg from 'pg';
 import { eventually } from '../support/cluster/eventually.ts';
@@ -38,6 +39,19 @@ test('Mutant "fence without lock": sixteen writers are caught committing for an 
 test('Above READ COMMITTED the row lock keeps out a snapshot older than the lock', async (t) => {
   const { store } = await prepare(t);
   t.regex(await writeWithOldSnapshot(store), /UF001|could not serialize/);
+});
+
+test('F71: whatever isolation the database prefers, each connection asks for READ COMMITTED', async (t) => {
+  const { store, work } = await prepare(t);
+  const name = new URL(store.database).pathname.slice(1);
+  await work.query(`alter database ${name} set default_transaction_isolation to serializable`);
+  const { database, schema } = store;
+  const { client, destroy } = await connectWritable({ database, schema, applicationName: 'test' });
+  const { rows } = await client.query<{ is: string }>(
+    "select current_setting('transaction_isolation') as is",
+  );
+  destroy();
+  t.is(rows[0]?.is, 'read committed');
 });
 
 test('Mutant "fence without row lock": an old snapshot lets an old term through', async (t) => {

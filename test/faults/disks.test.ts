@@ -62,6 +62,9 @@ withDisk(
     disk.free();
     await cluster.agentsConnected(['w1', 'w2']);
     const { runs } = await scenario.judge();
+    t.log(
+      `${runs.filter(({ state }) => state === 'lost').length} of ${runs.length} runs were lost`,
+    );
     t.true(
       runs.every(({ job, state }) => state === 'succeeded' || (job === 'once' && state === 'lost')),
     );

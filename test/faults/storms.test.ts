@@ -9,12 +9,12 @@ import { Scenario } from './scenario.ts';
 const RIVALS = 3;
 const STORM_MS = 8_000;
 
-/** The third of all that the controller changes meets a conflict, as under the strictest isolation. */
+/** A fifth of all that the controller changes meets a conflict, as under the strictest isolation. */
 const CONFLICTS = `
   create sequence public.conflict;
   create function public.conflict() returns trigger language plpgsql as $$
   begin
-    if random() < 0.33 then
+    if random() < 0.2 then
       perform nextval('public.conflict');
       raise exception using errcode = '40001', message = 'could not serialize access, says the test';
     end if;
@@ -38,6 +38,8 @@ test('F71: a storm of deadlocks and failed serializations costs time, and nothin
   await cluster.postgres.restart();
   await before.active.until('to have the store back', ({ failsafe }) => !failsafe);
   await scenario.submitTwenty();
+  const complaints = () => scenario.logLines(before.active.node, 'does not take changes').length;
+  const complaintsBefore = complaints();
   await cluster.query(CONFLICTS);
   const storm = new AbortController();
   const rivals = Array.from({ length: RIVALS }, () => rival(cluster, storm.signal));
@@ -55,7 +57,10 @@ test('F71: a storm of deadlocks and failed serializations costs time, and nothin
      from pg_stat_database where datname = current_database()`,
   );
   t.log(`${seen?.deadlocks} deadlocks, ${seen?.conflicts} failed serializations`);
-  t.true(Number(seen?.deadlocks) > 0 && Number(seen?.conflicts) > 10);
+  t.true(Number(seen?.deadlocks) > 0 && Number(seen?.conflicts) > 5);
+  // Only very many in a row count as an outage, for which users are refused.
+  const outages = complaints() - complaintsBefore;
+  t.true(outages <= 2, `${outages} times a conflict was taken for an outage`);
   const { runs } = await scenario.judge();
   t.true(runs.every((run) => run.state === 'succeeded'));
   await scenario.nothingHappened();
