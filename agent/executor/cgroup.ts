@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -35,77 +42,74 @@ export function cgroupPathHere(data: string): string | null {
 
 /**
  * A cgroup in which a worker lives with all that it starts: nobody leaves it by what he does to his
- * session, his parents or his environment.
+ * session, his parents or his environment. Each life of the worker has one of its own, below that of its agent.
  */
 export class Cgroup {
-  readonly #path: string;
+  readonly path: string;
   readonly #procs: string;
-  /** How many an earlier worker had left in it. */
-  found = 0;
+  /** How many earlier workers of the agent had left behind. */
+  readonly found: number;
 
-  private constructor(path: string) {
-    this.#path = path;
+  private constructor(path: string, found: number) {
+    this.path = path;
     this.#procs = join(path, 'cgroup.procs');
+    this.found = found;
   }
 
-  /** Makes it, ends whoever is in it, and brings this process into it. Null where that is not allowed. */
-  static enter(path: string): Cgroup | null {
-    const cgroup = new Cgroup(path);
+  /** Ends what is below the agent's cgroup and makes a new one there. Null where that is not allowed. */
+  static make(agents: string): Cgroup | null {
     try {
-      mkdirSync(path, { recursive: true });
-      cgroup.found = cgroup.pids().length;
-      if (cgroup.found > 0) cgroup.kill();
-      writeFileSync(cgroup.#procs, String(process.pid), { flag: 'r+' });
-      return cgroup.pids().includes(process.pid) ? cgroup : null;
+      mkdirSync(agents, { recursive: true });
+      const found = below(agents).reduce((sum, path) => sum + pidsIn(path).length, 0);
+      kill(agents);
+      return new Cgroup(mkdtempSync(join(agents, 'worker-')), found);
     } catch {
       return null;
     }
   }
 
-  /** Ends whoever is in it, and removes it. Does nothing where there is none. */
-  static async remove(path: string): Promise<void> {
-    const cgroup = new Cgroup(path);
+  /** Ends whoever is below the agent's cgroup, and removes it. Does nothing where there is none. */
+  static async remove(agents: string): Promise<void> {
     for (let look = 0; look < 20; look += 1) {
       try {
-        cgroup.kill();
-        rmdirSync(path);
+        kill(agents);
+        for (const path of [...below(agents), agents]) rmdirSync(path);
         return;
       } catch (error) {
-        const code = (error as NodeJS.ErrnoException).code;
         // Who was killed is in it until the kernel has let him go.
-        if (code !== 'EBUSY') return;
+        if ((error as NodeJS.ErrnoException).code !== 'EBUSY') return;
         await delay(10);
       }
     }
   }
 
+  /** Brings this process into it, and so all that it starts from now on. Whether that was allowed. */
+  enter(): boolean {
+    try {
+      writeFileSync(this.#procs, String(process.pid), { flag: 'r+' });
+      return this.pids().includes(process.pid);
+    } catch {
+      return false;
+    }
+  }
+
   /** Who lives in it, zombies not counted. */
   pids(): number[] {
-    return readFileSync(this.#procs, 'utf8').split('\n').filter(Boolean).map(Number);
+    return pidsIn(this.path);
   }
+}
 
-  /** Ends all that is in it at one stroke: nothing of it can fork meanwhile. */
-  kill(): void {
-    try {
-      writeFileSync(join(this.#path, 'cgroup.kill'), '1', { flag: 'r+' });
-    } catch (error) {
-      // Kernels before 5.14 have no such stroke; there it takes several.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      this.#killEach();
-    }
-  }
+function below(path: string): string[] {
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(path, entry.name));
+}
 
-  #killEach(): void {
-    for (let look = 0; look < 20; look += 1) {
-      const pids = this.pids();
-      if (pids.length === 0) return;
-      for (const pid of pids) {
-        try {
-          process.kill(pid, 'SIGKILL');
-        } catch {
-          // It ended by itself.
-        }
-      }
-    }
-  }
+function pidsIn(path: string): number[] {
+  return readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+}
+
+/** Ends all that is in it and below at one stroke: nothing of it can fork meanwhile. Linux 5.14 and later. */
+function kill(path: string): void {
+  writeFileSync(join(path, 'cgroup.kill'), '1', { flag: 'r+' });
 }

@@ -47,7 +47,16 @@ export function hostEnvironment(
   return { ...inheritedFrom(ours), ...marksOf(of) };
 }
 
+/** Our own environment stays as it is, and to look through it takes a while. */
+const found = new WeakMap<object, Record<string, string>>();
+
 function inheritedFrom(ours: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const known = found.get(ours) ?? selectFrom(ours);
+  found.set(ours, known);
+  return known;
+}
+
+function selectFrom(ours: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const base = Object.entries(ours).filter(
     (entry): entry is [string, string] => inherited.test(entry[0]) && entry[1] !== undefined,
   );

@@ -1,13 +1,13 @@
 /**
- * Runs the program of an attempt: no shell but where one was asked for, in a session of its own, tied by
- * the kernel to this worker's life. Its output goes straight into a file, so that no byte passes through
+ * Runs the program of an attempt: no shell but where one was asked for, in a session of its own, tied to
+ * this worker's life by the kernel, or by its cgroup. Its output goes straight into a file, so that no byte passes through
  * the worker's memory and none is lost with it. An attempt is over when nothing of it is left: what its
  * main process leaves behind is ended and mentioned.
  */
 
 import type { ChildProcess } from 'node:child_process';
 import { statSync } from 'node:fs';
-import { spawnTied } from '@understudy/shared/runtime/child';
+import { spawnTied, spawnUntied } from '@understudy/shared/runtime/child';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Outcome } from '../attempt/attempt.ts';
 import type { Account } from './account.ts';
@@ -37,6 +37,8 @@ export interface Execution {
 export interface Premises {
   readonly trees: Trees;
   readonly outputs: OutputWatch;
+  /** Whether all that this process starts ends with it, without a tie of its own. */
+  readonly isTied: () => boolean;
 }
 
 export interface Ended {
@@ -82,7 +84,8 @@ export async function execute(execution: Execution, premises: Premises): Promise
   try {
     output = new Output(execution.log, execution.outputLimit);
     if (account !== null) output.giveTo(account);
-    const child = spawnTied([found.path, ...rest], {
+    const start = premises.isTied() ? spawnUntied : spawnTied;
+    const child = start([found.path, ...rest], {
       env: { ...env },
       stdio: ['ignore', output.file, output.file],
       ...(cwd === null ? {} : { cwd }),

@@ -3,6 +3,7 @@ import { formatTerm } from '@understudy/shared/kernel/term';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { attemptId } from '../attempt/attempt.ts';
 import { Cgroup, cgroupPathHere } from '../executor/cgroup.ts';
+import { CgroupGuard } from '../executor/cgroup-guard.ts';
 import { endMarked } from '../executor/leftovers.ts';
 import { ModuleHosts } from '../executor/module-hosts.ts';
 import { OutputWatch } from '../executor/output.ts';
@@ -32,16 +33,15 @@ export interface WorkerPorts {
 export async function openWorker(config: WorkerConfig, ports: WorkerPorts): Promise<Worker> {
   const folder = openDataFolder(config.data);
   const ownerPrefix = `${config.pair}/${config.agent}/`;
-  const path = cgroupPathHere(folder.path);
-  const cgroup = path === null ? null : Cgroup.enter(path);
-  const ended = (cgroup?.found ?? 0) + endMarked({ owner: ownerPrefix, data: folder.path }).size;
+  const { cgroup, guard, found } = enclose(folder.path);
+  const ended = found + endMarked({ owner: ownerPrefix, data: folder.path }).size;
   const wallMinusMonotonicMs = ports.wallMs() - ports.nowMs();
   const ledger = await openLedger(folder, { boot: bootId(), wallMinusMonotonicMs });
   const { nowMs, random, onFault } = ports;
   const news = { tell: (): void => undefined };
   const onNews = (): void => news.tell();
   const { incarnation } = config;
-  const workshop = makeWorkshop({ config, ports, data: folder.path, ownerPrefix, cgroup });
+  const workshop = makeWorkshop({ config, ports, data: folder.path, ownerPrefix, cgroup, guard });
   const runner = new Runner({ ledger, folder, workshop, nowMs, onNews, onFault });
   const contact = new ContactWatch({ nowMs, isolate: (proven) => runner.isolate(proven) });
   const reporter = new Reporter({
@@ -67,9 +67,21 @@ interface WorkshopParts {
   readonly data: string;
   readonly ownerPrefix: string;
   readonly cgroup: Cgroup | null;
+  readonly guard: CgroupGuard | null;
 }
 
-function makeWorkshop({ config, ports, data, ownerPrefix, cgroup }: WorkshopParts): Workshop {
+/** Brings this worker, and so all that it will start, into a cgroup of its own where one can be made. */
+function enclose(data: string): Pick<WorkshopParts, 'cgroup' | 'guard'> & { found: number } {
+  const path = cgroupPathHere(data);
+  const cgroup = path === null ? null : Cgroup.make(path);
+  const found = cgroup?.found ?? 0;
+  if (cgroup === null) return { cgroup, guard: null, found };
+  const guard = new CgroupGuard(cgroup);
+  return cgroup.enter() ? { cgroup, guard, found } : { cgroup: null, guard: null, found };
+}
+
+function makeWorkshop(parts: WorkshopParts): Workshop {
+  const { config, ports, data, ownerPrefix, cgroup, guard } = parts;
   const { incarnation, users } = config;
   const trees = new Trees(cgroup);
   const hosts = new ModuleHosts({
@@ -77,7 +89,9 @@ function makeWorkshop({ config, ports, data, ownerPrefix, cgroup }: WorkshopPart
     env: environmentOfHosts({ ownerPrefix, incarnation, data }),
     onFault: (reason) => log(ports, 'warn', 'a fault in a module host', { reason }),
   });
-  return { trees, hosts, outputs: new OutputWatch(), ownerPrefix, incarnation, data, users };
+  const isTied = (): boolean => guard?.isWatching ?? false;
+  const outputs = new OutputWatch();
+  return { trees, hosts, outputs, isTied, ownerPrefix, incarnation, data, users };
 }
 
 /** What was started and not ended under an earlier worker is lost: nobody knows how it went. */

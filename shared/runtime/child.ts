@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -24,12 +24,27 @@ export interface TiedOptions {
  */
 export function spawnTied(command: readonly string[], options: TiedOptions = {}): ChildProcess {
   const tie = ['--pdeathsig', options.deathSignal ?? 'KILL', ...accountArguments(options.account)];
-  return spawn(setpriv(), [...tie, '--', ...command], {
+  return spawn(setpriv(), [...tie, '--', ...command], spawnOptions(options));
+}
+
+/** The same without the tie, where the program ends with us for another reason. */
+export function spawnUntied(
+  command: readonly string[],
+  options: Omit<TiedOptions, 'deathSignal'> = {},
+): ChildProcess {
+  const { account } = options;
+  const [program = '', ...rest] =
+    account === undefined ? command : [setpriv(), ...accountArguments(account), '--', ...command];
+  return spawn(program, rest, spawnOptions(options));
+}
+
+function spawnOptions(options: TiedOptions): SpawnOptions {
+  return {
     detached: true,
     env: { ...(options.env ?? process.env), UNDERSTUDY_PARENT: String(process.pid) },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     stdio: options.stdio ?? ['ignore', 'inherit', 'inherit'],
-  });
+  };
 }
 
 let setprivPath: string | null = null;

@@ -89,3 +89,24 @@ test.serial('when the agent stops, its cgroup is removed', async (t) => {
   const path = cgroupPathHere(agent.data);
   t.false(path !== null && existsSync(path));
 });
+
+test.serial(
+  'F104: in a cgroup all that a worker has started ends with it, however it ends',
+  async (t) => {
+    const { controller, agent } = await followAgent(t);
+    const path = cgroupPathHere(agent.data);
+    if (path === null || !existsSync(path)) {
+      t.log('no cgroup can be made here');
+      t.is(process.env['CI'], undefined);
+      return;
+    }
+    const order = startOrder(
+      "env -i /usr/bin/setsid /bin/sh -c 'echo $$; exec sleep 1000 > /dev/null 2>&1' & wait",
+    );
+    controller.order(order);
+    await until(() => controller.log(order.run).includes('\n'), 'its pid is known');
+    agent.child.kill('SIGKILL');
+    await untilGone(controller.log(order.run).trim());
+    t.pass();
+  },
+);
