@@ -43,7 +43,7 @@ export function admit({ context: tenure, ...parts }: AdmissionParts): Koa.Middle
     // A long answer begins now, in the moment in which it was allowed, whenever its first bytes come.
     context.res.flushHeaders();
     parts.gate.letGo(context.res);
-    endWith(context.res, context.state['admission'] as Admission | undefined);
+    endWith(context.res, admittedOf(context));
   };
 }
 
@@ -61,9 +61,14 @@ function endWith(response: ServerResponse, admission: Admission | undefined): vo
   if (over.aborted) end();
 }
 
-/** How a request was let in; what is open to everybody is not asked. */
-export function admissionOf({ state }: Pick<Koa.Context, 'state'>): Admission {
-  const admission = state['admission'] as Admission | undefined;
+/** How a request was let in; undefined: it was not, or nobody asked. */
+export function admittedOf({ state }: Pick<Koa.Context, 'state'>): Admission | undefined {
+  return state['admission'] as Admission | undefined;
+}
+
+/** The same where a token is needed. */
+export function admissionOf(context: Pick<Koa.Context, 'state'>): Admission {
+  const admission = admittedOf(context);
   if (admission === undefined) throw new Error('a route that needs a role is open to everybody');
   return admission;
 }

@@ -18,6 +18,7 @@ import type { RunService } from '../work/runs.ts';
 import type { WorkState } from '../work/state.ts';
 import { admit } from './admission.ts';
 import { agentProtocolRoutes } from './agent-routes.ts';
+import { recordDenials } from './denied.ts';
 import { answerErrors } from './errors.ts';
 import type { Gate } from './gate.ts';
 import { hostRoutes, readyzRoute } from './host-routes.ts';
@@ -79,6 +80,7 @@ function makeApp(parts: AppParts): Koa {
   app.silent = true;
   const all = routesOf(parts);
   app.use(answerErrors(parts.context.log));
+  app.use(recordDenials(parts));
   app.use(admit({ ...parts, openPaths: openPathsOf(declaredIn(all)) }));
   app.use(answerReadyz(parts));
   app.use(readBody());

@@ -4,6 +4,7 @@ import type { By, NewAudit } from '../security/audit.ts';
 import { mayDo, type Need } from '../security/roles.ts';
 import { Refusal, type RefusalCode } from '../work/refusal.ts';
 import { admissionOf, callerOf } from './admission.ts';
+import { addressOf } from './denied.ts';
 import { bodyOf, check } from './input.ts';
 
 /** What is answered with one status: JSON of this form, else bytes of a type, else nothing. */
@@ -179,6 +180,6 @@ function entryOf(
   if (action === undefined)
     throw new Error('a route that changes something says what in `audited`');
   const { caller, at } = admissionOf(context);
-  const address = context.ip.replace(/^::ffff:/, '');
+  const address = addressOf(context);
   return { at, actor: caller.name, action, subject, address, items, count: 1 };
 }
