@@ -100,13 +100,15 @@ export class SimulatedAgent {
       if (registered.status !== 200) throw new Error(`registration: ${registered.status}`);
       const stream = await this.#openStream(port);
       const over = { isOver: false, isSentAway: false };
-      const reading = this.#read(stream, over).finally(() => {
+      const end = () => {
         over.isOver = true;
         this.#wake();
-      });
+      };
+      // However it ends, the controller is lost.
+      const reading = this.#read(stream, over).then(end, end);
       await this.#report(connection, over);
       stream.destroy();
-      await reading.catch(() => undefined);
+      await reading;
       return over.isSentAway;
     } finally {
       connection.close();

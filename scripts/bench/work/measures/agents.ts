@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Fleet } from '../agents/fleet.ts';
+import { messageOf, UserError } from '@understudy/shared/runtime/errors';
+import { Fleet, type Joined } from '../agents/fleet.ts';
 import type { Figure } from '../figures.ts';
 import { type Measure, onStage, type WorkOptions } from '../measure.ts';
 import { processorMs, residentMb } from '../processor-time.ts';
@@ -102,15 +103,18 @@ async function failOver(stage: Stage, fleets: readonly Fleet[], count: number): 
   const { controllerPid, term } = stage.active;
   const killedAt = nowMs();
   process.kill(controllerPid, 'SIGKILL');
-  let lastAt = 0;
+  let there: readonly Joined[] = [];
   const areRepointed = async () => {
     const joined = (await Promise.all(fleets.map((fleet) => fleet.joined()))).flat();
-    const there = joined.filter((each) => BigInt(each.term) > BigInt(term));
-    lastAt = Math.max(0, ...there.map(({ atMs }) => atMs));
+    there = joined.filter((each) => BigInt(each.term) > BigInt(term));
     return there.length === count;
   };
-  await until('all agents follow the next controller', areRepointed, REPOINTED_WITHIN_MS);
-  return lastAt - killedAt;
+  try {
+    await until('all agents follow the next controller', areRepointed, REPOINTED_WITHIN_MS);
+  } catch (error) {
+    throw new UserError(`${messageOf(error)}; ${there.length} of ${count} do`);
+  }
+  return Math.max(...there.map(({ atMs }) => atMs)) - killedAt;
 }
 
 /** As far as this user may: what is started from now on inherits it. */
