@@ -70,14 +70,14 @@ const acts: Readonly<Record<FaultKind, Act>> = {
   'kill-agent': async (cluster, name, last) => {
     await cluster.agent(name).kill();
     await last();
-    cluster.agent(name).start();
+    startAgent(cluster, name);
   },
   'stop-agent': async (cluster, name, last) => {
     const { program } = cluster.agent(name);
     program.signal('SIGTERM');
     await last();
     await program.ended;
-    cluster.agent(name).start();
+    startAgent(cluster, name);
   },
   'freeze-agent': async (cluster, name, last) => {
     const { program } = cluster.agent(name);
@@ -131,5 +131,12 @@ function signalController(pid: number | null, name: NodeJS.Signals): void {
 async function restart(cluster: Cluster, node: string, last: () => Promise<void>): Promise<void> {
   const host = cluster.host(node);
   await Promise.all([host.heartbeat.ended, last()]);
-  host.start();
+  // Another fault of this host, that began later, may be over already: a second start would be one of a
+  // second heartbeat, which is refused, and of the first one nobody would know any more.
+  if (!host.heartbeat.running) host.start();
+}
+
+function startAgent(cluster: Cluster, name: string): void {
+  const agent = cluster.agent(name);
+  if (!agent.program.running) agent.start();
 }
