@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { ApiServer } from '@understudy/controller/http/server';
 import { TenureGuard } from '@understudy/controller/tenure/guard';
@@ -17,9 +18,9 @@ test('X7: who is connected when the port closes, and was not accepted yet, is an
   const server = new ApiServer({ guard, node: 'a', listen, log: silentLog });
   await server.open((_request, response) => response.end('well'));
 
-  // The kernel completes the connection at once; this process has no occasion to accept it.
   const socket = connect(port, '127.0.0.1');
   await new Promise((resolve) => process.nextTick(resolve));
+  blockUntilConnected(port);
   const closed = server.close(5_000);
   let text = '';
   socket.on('data', (data) => {
@@ -31,6 +32,16 @@ test('X7: who is connected when the port closes, and was not accepted yet, is an
   t.regex(text, /^HTTP\/1\.1 200 OK/);
   t.regex(text, /connection: close/i);
 });
+
+/** Waits for the kernel to complete a connection to this port, while this process can't accept it. */
+function blockUntilConnected(port: number): void {
+  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const established = new RegExp(`: ${local} [0-9A-F:]+ 01 `);
+  const deadline = performance.now() + 20_000;
+  while (!established.test(readFileSync('/proc/net/tcp', 'utf8'))) {
+    if (performance.now() > deadline) throw new Error(`nobody is connected to port ${port}`);
+  }
+}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
