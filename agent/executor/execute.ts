@@ -81,6 +81,7 @@ export async function execute(execution: Execution, premises: Premises): Promise
   const found = findProgram(program, env['PATH'] ?? '', cwd);
   if (found.type === 'missing') return { type: 'not-started', reason: found.reason };
   let output: Output | null = null;
+  const isStarted = premises.trees.expect();
   try {
     output = new Output(execution.log, execution.outputLimit);
     if (account !== null) output.giveTo(account);
@@ -96,6 +97,8 @@ export async function execute(execution: Execution, premises: Premises): Promise
   } catch (error) {
     output?.close();
     return { type: 'not-started', reason: messageOf(error) };
+  } finally {
+    isStarted();
   }
 }
 

@@ -40,9 +40,20 @@ const SHORT_MS = 2_000;
 export class Trees {
   readonly #cgroup: Cgroup | null;
   readonly #trees = new Set<Tree>();
+  /** Starts under way, by number: what they start is there before its tree is. */
+  readonly #starting = new Set<number>();
+  #lastStart = 0;
 
   constructor(cgroup: Cgroup | null) {
     this.#cgroup = cgroup;
+  }
+
+  /** A process is about to be started. To be called: when its tree was added, or when there will be none. */
+  expect(): () => void {
+    this.#lastStart += 1;
+    const start = this.#lastStart;
+    this.#starting.add(start);
+    return () => this.#starting.delete(start);
   }
 
   /** A process was started from which others may come. */
@@ -65,16 +76,39 @@ export class Trees {
     return pids.every((pid) => trunks.has(pid)) ? [] : kinOf(pids);
   }
 
-  /** Of who is in the cgroup: those that no living tree lays claim to, nor the one that asks. */
-  strays(asking: Tree, table: readonly Kin[]): { own: Kin[]; doubtful: Kin[] } {
-    if (this.#cgroup === null) return { own: [], doubtful: [] };
+  /**
+   * Of who is in the cgroup: those that no living tree lays claim to, nor the one that asks. Who was first
+   * seen while something was being started may be what was started: he is judged when that is known. `seen`
+   * belongs to the one that asks, and tells of each stray which start was the last one then.
+   */
+  strays(asking: Tree, table: readonly Kin[], seen: Map<string, number>): Strays {
+    if (this.#cgroup === null) return { own: [], doubtful: [], unclear: [] };
     const others = [...this.#trees].filter((tree) => tree !== asking);
     const claimed = new Set([asking, ...others].flatMap((tree) => tree.membersOf(table)));
-    const strays = table.filter((kin) => !claimed.has(kin));
+    const unclaimed = table.filter((kin) => !claimed.has(kin));
+    for (const kin of unclaimed) {
+      if (!seen.has(keyOf(kin))) seen.set(keyOf(kin), this.#lastStart);
+    }
+    const firstOpen = Math.min(Number.POSITIVE_INFINITY, ...this.#starting);
+    const isClear = (kin: Kin): boolean => (seen.get(keyOf(kin)) ?? 0) < firstOpen;
+    const strays = unclaimed.filter(isClear);
     const isOwn = ({ startTime }: Kin): boolean =>
       others.every((tree) => !tree.isSuspect || tree.startTicks > Number(startTime));
-    return { own: strays.filter(isOwn), doubtful: strays.filter((kin) => !isOwn(kin)) };
+    return {
+      own: strays.filter(isOwn),
+      doubtful: strays.filter((kin) => !isOwn(kin)),
+      unclear: unclaimed.filter((kin) => !isClear(kin)),
+    };
   }
+}
+
+interface Strays {
+  /** They can come from nobody but the tree that asks. */
+  readonly own: Kin[];
+  /** They may come from it or from another one. */
+  readonly doubtful: Kin[];
+  /** They may just have been started. */
+  readonly unclear: Kin[];
 }
 
 export class Tree {
@@ -123,18 +157,18 @@ export class Tree {
     this.isAlive = false;
     const killAtMs = performance.now() + withinMs;
     const killed = new Set<string>();
+    const seen = new Map<string, number>();
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       const table = this.#candidates();
       const members = this.membersOf(table);
-      const { own, doubtful } = this.#trees.strays(this, table);
+      const { own, doubtful, unclear } = this.#trees.strays(this, table, seen);
       const left = [...members, ...own];
       const nowMs = performance.now();
       const isStuck = killed.size > 0 && nowMs > killAtMs + STUCK_AFTER_MS;
-      if (left.length === 0 || isStuck) {
+      if (left.length + unclear.length === 0 || isStuck) {
         this.#trees.remove(this);
         if (killed.size + left.length + doubtful.length === 0) return NOTHING;
-        const [survivors, unclear] = [left, doubtful].map((each) => each.map(({ pid }) => pid));
-        return { killed: killed.size, survivors: survivors ?? [], doubtful: unclear ?? [] };
+        return { killed: killed.size, survivors: pidsOf(left), doubtful: pidsOf(doubtful) };
       }
       for (const each of left) {
         if (nowMs < killAtMs && !this.#known.has(keyOf(each))) killIfAllowed(each, 'SIGTERM');
@@ -156,6 +190,10 @@ export class Tree {
     const isShort = performance.now() - this.#startedAtMs < SHORT_MS;
     return this.#trees.candidates(isShort && lastPid() >= this.pid ? this.pid - 1 : 0);
   }
+}
+
+function pidsOf(table: readonly Kin[]): number[] {
+  return table.map(({ pid }) => pid);
 }
 
 function isSpared(pid: number): boolean {
