@@ -6,7 +6,7 @@ import { type Cluster, makeCluster, termOf } from '../support/cluster.ts';
 import { BUSY_MS } from './bounds.ts';
 
 const AGENTS = 500;
-const RETRY = { everyMs: 1_000, timeoutMs: 1_000, limit: 20 };
+const RETRY = { everyMs: 1_000, timeoutMs: 1_000, limit: 40 };
 /** N * h. */
 const REPOINTED_WITHIN_MS = RETRY.everyMs * RETRY.limit;
 const P99_MS = 1_000;
