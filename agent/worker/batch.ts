@@ -1,6 +1,7 @@
 import type { Report } from '@understudy/shared/protocol/agent';
 import { type Attempt, type AttemptEvent, attemptId, type End } from '../attempt/attempt.ts';
 import { dueOf } from '../attempt/due.ts';
+import { heldBack } from '../attempt/held-back.ts';
 import type { DataFolder } from '../spool/folder.ts';
 import { logPath, readLog } from '../spool/log-file.ts';
 import type { Ledger, Refused } from './ledger.ts';
@@ -60,7 +61,10 @@ async function addAttempt(
   const to = due.log?.to ?? 0;
   let used = 0;
   while (from < to && used < budget) {
-    const data = await chunk(attempt, from, Math.min(maxChunkBytes, to - from), source);
+    const piece = await chunk(attempt, from, Math.min(maxChunkBytes, to - from), source);
+    const data = piece.subarray(0, piece.length - heldBack(piece, source.runner.secrets(id)));
+    // It may be the beginning of a secret: what follows tells.
+    if (data.length === 0) break;
     items.push(logItem(attempt, from, data));
     from += data.length;
     used += data.length;

@@ -21,6 +21,7 @@ export interface RunnerOptions {
 interface UnderWay {
   readonly order: StartOrder;
   readonly running: Running;
+  readonly secrets: readonly Buffer[];
 }
 
 type Ending = { readonly outcome: 'cancelled' | 'lost'; readonly reason: string };
@@ -41,6 +42,11 @@ export class Runner {
   /** How much output of a running attempt there is; 0 for others. */
   written(id: string): number {
     return this.#running.get(id)?.running.written() ?? 0;
+  }
+
+  /** The secrets of a running attempt; of one that is over nothing follows any more. */
+  secrets(id: string): readonly Buffer[] {
+    return this.#running.get(id)?.secrets ?? [];
   }
 
   /** Whether the controller has said that it does not want to hear of this attempt. */
@@ -115,7 +121,8 @@ export class Runner {
       return await this.#ended(order, notStarted('not-started', executed.reason));
     }
     const { running } = executed;
-    this.#running.set(id, { order, running });
+    const secrets = Object.values(order.secrets ?? {}).map((value) => Buffer.from(value));
+    this.#running.set(id, { order, running, secrets });
     const ending = this.#ending.get(id);
     if (ending !== undefined) running.end(ending);
     const started = ledger.record(order, {

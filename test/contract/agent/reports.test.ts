@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { AgentProcess } from './agent-process.ts';
 import { FakeController } from './fake-controller.ts';
@@ -83,4 +83,23 @@ test('an agent that is stopped while it waits for its attempts after giving up e
   await agent.untilLogged('giving up after 2 rounds');
   agent.child.kill('SIGTERM');
   t.is((await agent.exited).code, 0);
+});
+
+test('F125: output that may be the beginning of a secret waits for what follows, or for the end', async (t) => {
+  const a = await FakeController.open({ node: 'a', term: 1n });
+  t.teardown(() => a.close());
+  const agent = new AgentProcess(t, { controllers: [a.url] });
+  await a.untilFollowed();
+  const go = `${agent.data}/go`;
+  const script = `printf 'it is hunt'; until [ -e ${go} ]; do sleep 0.02; done; printf "er2. \${A%er2}"`;
+  const order = startOrder(script, { secrets: { A: 'hunter2' } });
+  a.order(order);
+  await until(() => a.log(order.run) !== '', 'the first piece is there');
+  t.is(a.log(order.run), 'it is ');
+  writeFileSync(go, '');
+  await a.untilReport('ended', order.run);
+  t.is(a.log(order.run), 'it is hunter2. hunt');
+  const journal = readFileSync(`${agent.data}/journal`, 'utf8');
+  t.true(journal.includes(order.run));
+  t.false(journal.includes('hunter2'));
 });
