@@ -5,13 +5,18 @@ import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Keystore } from '@understudy/shared/runtime/keystore';
 import type { Log } from '@understudy/shared/runtime/log';
 import type { Failpoints } from './failpoints.ts';
+import { Retention } from './history/retention.ts';
 import { makeHandler } from './http/app.ts';
 import { ApiServer } from './http/server.ts';
+import { Deliverer } from './notify/deliverer.ts';
+import { HookService } from './notify/hooks.ts';
+import { send } from './notify/send.ts';
+import { tenureBegun, tenureEnded } from './notify/tenures.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { makeBooks } from './security/books.ts';
 import { makeCallers } from './security/callers.ts';
 import { Committer } from './store/committer.ts';
-import { DeposedError, type WriterLane } from './store/lane.ts';
+import { DeposedError, WriterLane } from './store/lane.ts';
 import { loadOpenWork, type OpenWork } from './store/load.ts';
 import { loadSecurity, type Security } from './store/load-security.ts';
 import type { Reader } from './store/reader.ts';
@@ -56,8 +61,11 @@ export interface Active {
   /** Whether the tenure rests on the consent of the peers, because the store is away. */
   setFailsafe(isFailsafe: boolean): void;
   readonly switchOver: Pick<SwitchOver, 'hold' | 'resume' | 'forward' | 'parked'>;
-  /** Closes the port, sends the workers away, answers what is under way, commits what is decided. */
-  drain(graceMs: number): Promise<void>;
+  /**
+   * Closes the port, sends the workers away, answers what is under way, commits what is decided. `isAsked`:
+   * the tenure ends because somebody wants it to.
+   */
+  drain(graceMs: number, isAsked: boolean): Promise<void>;
   /** Closes the port and every connection at once. */
   cutOff(): void;
 }
@@ -76,7 +84,11 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     guard,
     owner: { pair, term },
     log,
-    onCommitted: (batch, written) => state.noteCommitted(batch, written),
+    onCommitted: (batch, written) => {
+      state.noteCommitted(batch, written);
+      hooks.noteCommitted(batch);
+      deliverer.noteCommitted(batch);
+    },
     onOutputCut: (runs) => void state.apply({ events: runs.map((run) => cutEvent(run, clock)) }),
     onDeposed: options.onDeposed,
     onDefect: options.onDefect,
@@ -99,11 +111,12 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   const runs = new RunService(context, state, reader, planner);
   const jobs = new JobService(context, state);
   const bulk = new BulkService({ context, state, jobs, runs, planner });
+  const { limitBytes: outputLimit } = config.output;
   const books = makeBooks(context, state, options.keystore);
   const { tokens, secrets } = books;
   const isOpen = (run: string) => state.open(run) !== null;
   const masks = new OutputMasks({ secrets, reader, isOpen });
-  const reports = new ReportService(context, { state, agents, reader, masks });
+  const reports = new ReportService(context, { state, agents, reader, masks, outputLimit });
   const dispatcher = new Dispatcher(context, { state, agents, secrets });
   const scheduler = new Scheduler(context, { state, planner, runs });
   const backfill = new BackfillService({ context, state, planner, reader });
@@ -118,11 +131,22 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   jobs.onChange = (name) => scheduler.settle(name);
   state.onQueued = () => dispatcher.kick();
   committer.onGather = () => dispatcher.decide();
+  const hooks = new HookService(context, state);
+  state.deliveriesOf = (events) => hooks.deliveriesOf(events);
+  const deliverer = new Deliverer({ context, state, reader, hooks, send });
+  const { database, schema } = config;
+  const retention = new Retention({
+    ...{ context, state, reader, onDeposed: options.onDeposed },
+    config: config.retention,
+    lane: new WriterLane({ database, schema, pair, node, purpose: 'history' }),
+    hooks: () => hooks.all().map(({ id }) => id),
+  });
 
   failpoints.pass('before-load');
   const { work, security } = await load(options);
   state.load(work);
   books.load(security);
+  hooks.load(work.hooks);
   const since = Math.round(clock.wallMs());
   const problems = () =>
     scheduler.tickAgeMs > SCHEDULER_DEAD_AFTER_MS ? [describeTick(scheduler.tickAgeMs)] : [];
@@ -137,6 +161,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     bulk,
     jobs,
     reports,
+    hooks,
     reader,
     since,
     problems,
@@ -153,12 +178,13 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   agents.load(work.agents);
   scheduler.start();
   lateWatch.start();
-  const message = `${node} is active under term ${term}, with ${work.runs.length} open runs`;
-  const event = { at: since, kind: 'tenure-begun', subject: node, message, facts: {} } as const;
-  void state.apply({ events: [event] });
+  void state.apply({ events: [tenureBegun(work, { node, term, at: since })] });
   dispatcher.kick();
+  deliverer.start();
+  retention.start();
   const switchOver = new SwitchOver({
     ...{ node, guard, server, scheduler, dispatcher, committer, agents, failpoints },
+    background: [deliverer, retention],
   });
 
   return {
@@ -174,11 +200,18 @@ export async function activate(options: ActivateOptions): Promise<Active> {
       reader.suspect();
     },
     switchOver,
-    drain: async (graceMs) => {
+    drain: async (graceMs, isAsked) => {
       switchOver.end();
       scheduler.stop();
       lateWatch.stop();
       dispatcher.stop();
+      deliverer.stop();
+      retention.stop();
+      // A tenure that was handed over has another end.
+      if (isAsked && guard.mayAct()) {
+        const at = Math.round(clock.wallMs());
+        void state.apply({ events: [tenureEnded({ node, term, at })] });
+      }
       const closed = server.close(graceMs);
       agents.leave(null);
       await closed;
@@ -205,7 +238,7 @@ async function load({ config, guard, lane, log }: ActivateOptions): Promise<Load
           mayCommit: () => guard.untilMayAct(),
         },
         async (execute) => ({
-          work: await loadOpenWork(config.pair, execute),
+          work: await loadOpenWork(config.pair, guard.term, execute),
           security: await loadSecurity(config.pair, execute),
         }),
       );

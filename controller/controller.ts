@@ -85,7 +85,7 @@ export class Controller {
       case 'probe':
         return this.#answerProbe(said.seq);
       case 'deactivate':
-        return void this.#deactivate(said.graceMs);
+        return void this.#deactivate(said.graceMs, true);
       case 'hold':
         return void this.#hold(said.forMs, said.seq);
       case 'resume':
@@ -95,6 +95,11 @@ export class Controller {
       case 'configure':
         return;
     }
+  }
+
+  /** Somebody else than its heartbeat ends it: as well as there is time. */
+  leave(graceMs: number): void {
+    void this.#deactivate(graceMs, false);
   }
 
   async #warm(): Promise<void> {
@@ -238,12 +243,12 @@ export class Controller {
     active.switchOver.forward(to);
     log.info('forwards', { to, forMs });
     await pause(Math.max(0, forMs - FORWARD_END_MS));
-    await active.drain(FORWARD_END_MS / 2);
+    await active.drain(FORWARD_END_MS / 2, false);
     end(exitCodes.ok, 'has forwarded for long enough');
   }
 
-  async #deactivate(graceMs: number): Promise<void> {
-    await this.#active?.drain(graceMs);
+  async #deactivate(graceMs: number, isAsked: boolean): Promise<void> {
+    await this.#active?.drain(graceMs, isAsked);
     this.#options.end(exitCodes.ok, 'was asked to');
   }
 }

@@ -29,7 +29,7 @@ process.on('message', (message) => {
 process.on('disconnect', () => end(exitCodes.failed, 'the heartbeat is gone'));
 // The heartbeat decides when this process ends; a signal to its group comes to it as well.
 process.on('SIGINT', () => undefined);
-process.on('SIGTERM', () => controller?.hear({ type: 'deactivate', graceMs: 1_000 }));
+process.on('SIGTERM', () => controller?.leave(1_000));
 process.on('uncaughtException', endOnDefect);
 process.on('unhandledRejection', endOnDefect);
 

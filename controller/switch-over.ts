@@ -15,7 +15,20 @@ export interface SwitchOverParts {
   readonly dispatcher: Pick<Dispatcher, 'pause' | 'resume' | 'stop' | 'isIdle' | 'whenIdle'>;
   readonly committer: Pick<Committer, 'isIdle' | 'whenIdle' | 'isAway'>;
   readonly agents: Pick<AgentService, 'leave'>;
+  /** What goes on beside the requests. */
+  readonly background: readonly Background[];
   readonly failpoints: Failpoints;
+}
+
+/** Work that nobody waits for, but that writes for the term. */
+export interface Background {
+  start(): void;
+  /** It begins nothing more until it is started again. */
+  pause(): void;
+  stop(): void;
+  /** What must not be cut off has ended. */
+  readonly isIdle: boolean;
+  whenIdle(): Promise<void>;
 }
 
 /** `called-off`: it was told to resume before it was done. */
@@ -53,6 +66,7 @@ export class SwitchOver {
     server.gate.park();
     scheduler.pause();
     dispatcher.pause();
+    for (const each of this.#parts.background) each.pause();
     failpoints.pass('after-hold');
     await this.#untilQuiet(forMs);
     if (this.#phase !== 'holding') return { type: 'called-off' };
@@ -74,6 +88,7 @@ export class SwitchOver {
     guard.resume();
     dispatcher.resume();
     scheduler.resume();
+    for (const each of this.#parts.background) each.start();
     server.gate.open();
   }
 
@@ -91,6 +106,7 @@ export class SwitchOver {
     guard.hold();
     scheduler.stop();
     dispatcher.stop();
+    for (const each of this.#parts.background) each.stop();
     agents.leave(to);
     const onForward = () => failpoints.pass('during-forward');
     server.divert(new Forwarder({ to, name: node, onForward }).answer);
@@ -98,7 +114,7 @@ export class SwitchOver {
 
   /** What ends may begin something else, so all are looked at again after each wait. */
   async #untilQuiet(forMs: number): Promise<void> {
-    const { guard, server, dispatcher, committer } = this.#parts;
+    const { guard, server, dispatcher, committer, background } = this.#parts;
     let limit: NodeJS.Timeout | undefined;
     let isLate = false;
     const late = new Promise<void>((resolve) => {
@@ -108,7 +124,9 @@ export class SwitchOver {
       }, forMs);
     });
     while (this.#phase === 'holding' && !isLate && this.#disquiet() !== null) {
-      const ends = [server.gate, dispatcher, committer].map((part) => part.whenIdle());
+      const ends = [server.gate, dispatcher, committer, ...background].map((part) =>
+        part.whenIdle(),
+      );
       await Promise.race([Promise.all([...ends, guard.untilMayAct()]), late]);
     }
     clearTimeout(limit);
@@ -116,7 +134,8 @@ export class SwitchOver {
 
   /** Why it can't be handed over at this moment; null when it can. */
   #disquiet(): string | null {
-    const { server, dispatcher, committer } = this.#parts;
+    const { server, dispatcher, committer, background } = this.#parts;
+    if (!background.every(({ isIdle }) => isIdle)) return 'history is being removed';
     if (!committer.isIdle) return 'changes are not committed yet';
     if (server.gate.underWay > 0) return `${server.gate.underWay} requests are under way`;
     if (!dispatcher.isIdle) return 'orders have not gone out yet';

@@ -3,6 +3,7 @@ import bodyParser from '@koa/bodyparser';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import { UNREADY_HEADER } from '@understudy/shared/protocol/tenure';
 import Koa from 'koa';
+import type { HookService } from '../notify/hooks.ts';
 import type { Callers } from '../security/callers.ts';
 import type { SecretBook } from '../security/secrets.ts';
 import type { TokenBook } from '../security/tokens.ts';
@@ -21,6 +22,7 @@ import { agentProtocolRoutes } from './agent-routes.ts';
 import { recordDenials } from './denied.ts';
 import { answerErrors } from './errors.ts';
 import type { Gate } from './gate.ts';
+import { hookRoutes } from './hook-routes.ts';
 import { hostRoutes, readyzRoute } from './host-routes.ts';
 import { jobRoutes } from './job-routes.ts';
 import { pairRoutes } from './pair-routes.ts';
@@ -39,6 +41,7 @@ export interface AppParts {
   readonly bulk: BulkService;
   readonly jobs: JobService;
   readonly reports: ReportService;
+  readonly hooks: HookService;
   readonly reader: Reader;
   /** What is wrong with this controller, though it still answers. */
   readonly problems: () => readonly string[];
@@ -97,6 +100,7 @@ export function routesOf(parts: AppParts): readonly Routes[] {
   const makers = [
     jobRoutes,
     runRoutes,
+    hookRoutes,
     pairRoutes,
     rightsRoutes,
     secretRoutes,

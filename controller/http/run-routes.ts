@@ -8,6 +8,7 @@ import {
   type RunStep,
   runStates,
 } from '@understudy/shared/protocol/api';
+import { instantSchema } from '@understudy/shared/protocol/forms';
 import {
   bulkAnswerSchema,
   pageSchema,
@@ -15,6 +16,7 @@ import {
   runStepSchema,
 } from '@understudy/shared/protocol/views';
 import { z } from 'zod';
+import { listRuns } from '../history/list-runs.ts';
 import { readLog } from '../stream/log.ts';
 import { Refusal } from '../work/refusal.ts';
 import { historyOf } from '../work/run-history.ts';
@@ -24,10 +26,20 @@ import type { AppParts } from './app.ts';
 import { idempotencyKeyOf } from './input.ts';
 import { idempotencyHeader, type PathParameters, Routes } from './routes.ts';
 
+const whenSchema = instantSchema.transform((text) => Date.parse(text));
+
 const listSchema = z.object({
   job: nameSchema.optional(),
-  state: z.enum(runStates).optional(),
+  /** Several are separated by commas, or given one by one. */
+  state: z
+    .union([z.string(), z.array(z.string())])
+    .transform((given) => [given].flat().join(',').split(','))
+    .pipe(z.array(z.enum(runStates)))
+    .default([]),
   agent: nameSchema.optional(),
+  since: whenSchema.optional().describe('made at this instant or later'),
+  until: whenSchema.optional().describe('made before this instant'),
+  q: z.string().min(1).max(200).optional().describe('in the reason or in a parameter'),
   after: z.uuid().optional().describe('runs older than this one'),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
@@ -54,10 +66,11 @@ export function runRoutes(parts: AppParts): Routes {
       errors: ['store-away'],
     },
     async (context, { query }) => {
-      const { job = null, state = null, agent = null, after = null, limit } = query;
-      const found = await parts.runs.list({ job, state, agent, after, limit: limit + 1 });
-      const items = found.slice(0, limit).map(runView);
-      context.body = { items, next: found.length > limit ? (items.at(-1)?.id ?? null) : null };
+      const { job = null, agent = null, since = null, until = null, after = null } = query;
+      const filter = { job, agent, since, until, after, limit: query.limit };
+      const states = [...new Set(query.state)];
+      const found = await listRuns({ ...filter, states, text: query.q ?? null }, parts);
+      context.body = { items: found.runs.map(runView), next: found.next };
     },
   );
   routes.post(

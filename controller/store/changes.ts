@@ -1,4 +1,5 @@
 import type { AttemptRecord, RunRecord, RunSpec } from '../dispatch/run.ts';
+import type { DeliveryOutcome, HookRecord, NewDelivery } from './hook-records.ts';
 import type { AgentRecord, JobRecord, LogChunk, NewEvent } from './records.ts';
 import {
   addSecurity,
@@ -18,6 +19,11 @@ export interface Changes extends SecurityChanges {
   readonly agents?: readonly AgentRecord[];
   readonly deletedAgents?: readonly string[];
   readonly events?: readonly NewEvent[];
+  readonly hooks?: readonly HookRecord[];
+  readonly deletedHooks?: readonly string[];
+  /** What hooks are to be told of the events. */
+  readonly deliveries?: readonly NewDelivery[];
+  readonly outcomes?: readonly DeliveryOutcome[];
 }
 
 /** Many changes as one: of what changed more than once, the last counts. */
@@ -36,6 +42,10 @@ export interface Batch {
   readonly agents: Map<string, AgentRecord | null>;
   readonly events: NewEvent[];
   readonly security: SecurityBatch;
+  /** Null: deleted. */
+  readonly hooks: Map<string, HookRecord | null>;
+  readonly deliveries: NewDelivery[];
+  readonly outcomes: DeliveryOutcome[];
 }
 
 /** So many bytes are as much work as one row. */
@@ -52,6 +62,9 @@ export function mergeChanges(all: readonly Changes[], id: string): Batch {
     agents: new Map(),
     events: [],
     security: emptySecurity(),
+    hooks: new Map(),
+    deliveries: [],
+    outcomes: [],
   };
   for (const changes of all) addTo(batch, changes);
   return batch;
@@ -73,6 +86,10 @@ function addTo(batch: Batch, changes: Changes): void {
   for (const id of changes.deletedAgents ?? []) batch.agents.set(id, null);
   for (const event of changes.events ?? []) batch.events.push(event);
   addSecurity(batch.security, changes);
+  for (const hook of changes.hooks ?? []) batch.hooks.set(hook.name, hook);
+  for (const name of changes.deletedHooks ?? []) batch.hooks.set(name, null);
+  batch.deliveries.push(...(changes.deliveries ?? []));
+  batch.outcomes.push(...(changes.outcomes ?? []));
 }
 
 function addAttempt(batch: Batch, run: RunRecord): void {
@@ -85,8 +102,10 @@ function addAttempt(batch: Batch, run: RunRecord): void {
 /** About how much work a change is for the database, to keep one transaction bounded in rows and in bytes. */
 export function weightOf(changes: Changes): number {
   const { newRuns = [], runs = [], chunks = [], jobs = [], agents = [], events = [] } = changes;
-  const rows =
+  const { hooks = [], deliveries = [], outcomes = [] } = changes;
+  const ofWork =
     newRuns.length + runs.length + chunks.length + jobs.length + agents.length + events.length;
+  const rows = ofWork + hooks.length + deliveries.length + outcomes.length;
   let bytes = 0;
   for (const { data } of chunks) bytes += data.length;
   for (const { spec, parameters } of newRuns) bytes += sharedSizeOf(spec) + sizeOf(parameters);

@@ -7,6 +7,8 @@ export interface LaneOptions {
   readonly schema: string;
   readonly pair: string;
   readonly node: string;
+  /** What it is for, as its connection is called; `writer` when nothing is said. */
+  readonly purpose?: string;
 }
 
 export interface FencedOptions {
@@ -26,7 +28,7 @@ const FENCED_OFF = 'UF001';
 const CONNECT_TIMEOUT_MS = 2_000;
 
 /**
- * The one connection that writes. Opened before it is needed, replaced when it fails; a transaction that
+ * A connection that writes. Opened before it is needed, replaced when it fails; a transaction that
  * takes too long ends with its socket, because a dead link answers nothing.
  */
 export class WriterLane {
@@ -82,11 +84,11 @@ export class WriterLane {
 
   async #open(): Promise<Connection> {
     if (this.#connection !== null) return this.#connection;
-    const { database, schema, node } = this.#options;
+    const { database, schema, node, purpose = 'writer' } = this.#options;
     const connection = await connectWritable({
       database,
       schema,
-      applicationName: `understudy controller ${node} writer`,
+      applicationName: `understudy controller ${node} ${purpose}`,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       statementTimeoutMs: 10_000,
       idleInTransactionTimeoutMs: 5_000,

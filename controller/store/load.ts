@@ -1,4 +1,8 @@
+import type { Term } from '@understudy/shared/kernel/term';
+import { formatTerm } from '@understudy/shared/kernel/term';
 import type { RunRecord } from '../dispatch/run.ts';
+import type { HookRecord } from './hook-records.ts';
+import { hookColumns, hookFrom } from './read-deliveries.ts';
 import type { AgentRecord, JobRecord } from './records.ts';
 import {
   agentColumns,
@@ -18,10 +22,25 @@ export interface OpenWork {
   readonly agents: readonly AgentRecord[];
   /** Runs that are not over, oldest first. */
   readonly runs: readonly RunRecord[];
+  readonly hooks: readonly HookRecord[];
+  readonly takeover: Takeover;
+}
+
+/** What went before this tenure. */
+export interface Takeover {
+  /** Why the term was granted; null: nobody wrote it down. */
+  readonly basis: string | null;
+  /** The tenure before; null: there was none. */
+  readonly last: {
+    readonly node: string;
+    readonly term: string;
+    /** It came to its end because it was asked to. */
+    readonly ended: boolean;
+  } | null;
 }
 
 /** Reads what is open. In a fenced transaction: whatever an older term committed is in it. */
-export async function loadOpenWork(pair: string, execute: Execute): Promise<OpenWork> {
+export async function loadOpenWork(pair: string, term: Term, execute: Execute): Promise<OpenWork> {
   const select = (name: string, text: string): Promise<Row[]> =>
     execute({ name, text, values: [pair] });
   const jobs = await select('load-jobs', `select ${jobColumns} from job where pair = $1`);
@@ -35,9 +54,37 @@ export async function loadOpenWork(pair: string, execute: Execute): Promise<Open
     `select ${attemptColumns} from attempt where run in
        (select id from run where pair = $1 and finished_at is null)`,
   );
+  const hooks = await select('load-hooks', `select ${hookColumns} from hook where pair = $1`);
   return {
     jobs: jobs.map(jobFrom),
     agents: agents.map(agentFrom),
     runs: runsFrom(runs, attempts),
+    hooks: hooks.map(hookFrom),
+    takeover: await readTakeover(pair, term, execute),
+  };
+}
+
+async function readTakeover(pair: string, term: Term, execute: Execute): Promise<Takeover> {
+  const [grant] = await execute({
+    name: 'load-grant',
+    text: 'select basis from tenure_history where pair = $1 and term = $2::bigint',
+    values: [pair, formatTerm(term)],
+  });
+  const [last] = await execute({
+    name: 'load-last-tenure',
+    text: `select subject, term::text as term, kind from event
+      where pair = $1 and kind in ('tenure-begun', 'tenure-ended') order by event.seq desc limit 1`,
+    values: [pair],
+  });
+  return {
+    basis: grant === undefined ? null : String(grant['basis']),
+    last:
+      last === undefined
+        ? null
+        : {
+            node: String(last['subject']),
+            term: String(last['term']),
+            ended: last['kind'] === 'tenure-ended',
+          },
   };
 }

@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { RunState } from '@understudy/shared/protocol/api';
 import type { EventPlace, PairEvent } from '@understudy/shared/protocol/events';
 import { makePool } from '@understudy/shared/runtime/database';
 import type pg from 'pg';
 import type { RunRecord } from '../dispatch/run.ts';
+import type { FoundRuns, RunFilter } from '../history/run-filter.ts';
 import type { AuditRecord } from '../security/audit.ts';
+import { findRuns } from './find-runs.ts';
 import type { LaneOptions } from './lane.ts';
 import { sqlState } from './lane.ts';
 import { type AuditFilter, readAudit } from './read-audit.ts';
@@ -24,15 +25,6 @@ import {
 /** The database does not answer at this moment. */
 export class StoreAwayError extends Error {
   override readonly name = 'StoreAwayError';
-}
-
-export interface RunFilter {
-  readonly job: string | null;
-  readonly state: RunState | null;
-  readonly agent: string | null;
-  /** Runs older than this one. */
-  readonly after: string | null;
-  readonly limit: number;
 }
 
 /** Where to read in an attempt's output. */
@@ -98,7 +90,7 @@ export class Reader {
   }
 
   async runs(ids: readonly string[]): Promise<RunRecord[]> {
-    const rows = await this.#select(
+    const rows = await this.select(
       `select ${runColumns} from run where pair = $1 and id = any($2::uuid[])`,
       [this.#pair, ids],
     );
@@ -107,7 +99,7 @@ export class Reader {
 
   /** The id of the run that was made under an idempotency key. */
   async runByKey(job: string, key: string): Promise<string | null> {
-    const [row] = await this.#select(
+    const [row] = await this.select(
       'select id from run where pair = $1 and job = $2 and idempotency_key = $3',
       [this.#pair, job, key],
     );
@@ -116,7 +108,7 @@ export class Reader {
 
   /** The runs of one order to every agent. */
   async runsOfBatch(batch: string): Promise<RunRecord[]> {
-    const rows = await this.#select(
+    const rows = await this.select(
       `select ${runColumns} from run where pair = $1 and batch = $2::uuid order by id`,
       [this.#pair, batch],
     );
@@ -125,7 +117,7 @@ export class Reader {
 
   /** The instants from one until before another for which a job has runs, and whether one was not skipped. */
   async decidedInstants(job: string, from: number, to: number): Promise<Map<number, boolean>> {
-    const rows = await this.#select(
+    const rows = await this.select(
       `select ${ms('scheduled_for', 'at')}, bool_or(state <> 'skipped') as "wasRun" from run
        where pair = $1 and job = $2 and scheduled_for >= $3 and scheduled_for < $4 group by scheduled_for`,
       [this.#pair, job, new Date(from).toISOString(), new Date(to).toISOString()],
@@ -135,7 +127,7 @@ export class Reader {
 
   /** What happened to something, beside the end of a run, oldest first. */
   async eventsOf(subject: string, limit: number): Promise<EventRecord[]> {
-    const rows = await this.#select(
+    const rows = await this.select(
       `select ${eventColumns} from event where pair = $1 and subject = $2 and kind <> 'run-ended'
        order by event.seq limit $3`,
       [this.#pair, subject, limit],
@@ -143,30 +135,20 @@ export class Reader {
     return rows.map(eventFrom);
   }
 
-  /** Runs, newest first. */
-  async listRuns({ job, state, agent, after, limit }: RunFilter): Promise<RunRecord[]> {
-    const values: unknown[] = [this.#pair, limit];
-    const conditions = ['pair = $1'];
-    for (const [condition, value] of [
-      ['job =', job],
-      ['state =', state],
-      ['agent =', agent],
-      ['id <', after],
-    ] as const) {
-      if (value === null) continue;
-      values.push(value);
-      conditions.push(`${condition} $${values.length}`);
-    }
-    const rows = await this.#select(
-      `select ${runColumns} from run where ${conditions.join(' and ')} order by id desc limit $2`,
-      values,
-    );
-    return await this.#withAttempts(rows);
+  /** A page of runs, newest first. */
+  async listRuns(filter: RunFilter): Promise<FoundRuns> {
+    const { ids, next } = await findRuns(filter, {
+      pair: this.#pair,
+      select: (text, values) => this.select(text, values),
+      nowMs: () => performance.now(),
+    });
+    const runs = ids.length === 0 ? [] : await this.runs(ids);
+    return { runs: runs.toSorted((a, b) => (a.id < b.id ? 1 : -1)), next };
   }
 
   /** The next pieces of an attempt's output, from the one on that holds the byte `from`. */
   async log({ run, attempt, from }: LogPlace): Promise<{ start: number; data: Buffer }[]> {
-    const rows = await this.#select(
+    const rows = await this.select(
       `select start::text as start, data from run_log
        where run = $1 and attempt = $2 and start >= coalesce((
          select max(start) from run_log where run = $1 and attempt = $2 and start <= $3), 0)
@@ -179,13 +161,13 @@ export class Reader {
   /** Events, oldest first: the first ones after a number, or the newest ones. */
   async events(after: bigint | null, limit: number): Promise<EventRecord[]> {
     if (after === null) {
-      const newest = await this.#select(
+      const newest = await this.select(
         `select ${eventColumns} from event where pair = $1 order by event.seq desc limit $2`,
         [this.#pair, limit],
       );
       return newest.map(eventFrom).reverse();
     }
-    const rows = await this.#select(
+    const rows = await this.select(
       `select ${eventColumns} from event where pair = $1 and event.seq > $2 order by event.seq limit $3`,
       [this.#pair, after.toString(), limit],
     );
@@ -196,13 +178,13 @@ export class Reader {
   async pairEvents(after: EventPlace | null, limit: number): Promise<PairEvent[]> {
     const select = `select ${pairEventColumns} from pair_event where pair = $1`;
     if (after === null) {
-      const newest = await this.#select(
+      const newest = await this.select(
         `${select} order by pair_event.at desc, node desc, pair_event.seq desc limit $2`,
         [this.#pair, limit],
       );
       return newest.map(pairEventFrom).reverse();
     }
-    const rows = await this.#select(
+    const rows = await this.select(
       `${select} and (pair_event.at, node, pair_event.seq) > ($2, $3, $4)
        order by pair_event.at, node, pair_event.seq limit $5`,
       [this.#pair, new Date(after.atMs).toISOString(), after.node, after.seq, limit],
@@ -212,13 +194,13 @@ export class Reader {
 
   /** The id of the key with which the pair's secrets are encrypted; null: there is none. */
   async knownKey(): Promise<string | null> {
-    const [row] = await this.#select('select id from pair_key where pair = $1', [this.#pair]);
+    const [row] = await this.select('select id from pair_key where pair = $1', [this.#pair]);
     return row === undefined ? null : String(row['id']);
   }
 
   /** The audit trail, newest first. */
   async audit(filter: AuditFilter): Promise<AuditRecord[]> {
-    const select = (text: string, values: readonly unknown[]) => this.#select(text, values);
+    const select = (text: string, values: readonly unknown[]) => this.select(text, values);
     return await readAudit(select, this.#pair, filter);
   }
 
@@ -228,7 +210,7 @@ export class Reader {
 
   async #withAttempts(runs: readonly Row[]): Promise<RunRecord[]> {
     if (runs.length === 0) return [];
-    const attempts = await this.#select(
+    const attempts = await this.select(
       `select ${attemptColumns} from attempt where run = any($1::uuid[])`,
       [runs.map((row) => row['id'])],
     );
@@ -246,7 +228,8 @@ export class Reader {
     }
   }
 
-  async #select(text: string, values: readonly unknown[]): Promise<Row[]> {
+  /** The rows of a query. Rejects with `StoreAwayError` when the database does not answer it in time. */
+  async select(text: string, values: readonly unknown[]): Promise<Row[]> {
     this.requireAnswers();
     try {
       return await this.#query(text, values, READ_TIMEOUT_MS);

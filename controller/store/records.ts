@@ -57,6 +57,7 @@ export interface EventRecord extends NewEvent {
 
 export type EventKind =
   | 'tenure-begun'
+  | 'tenure-ended'
   | 'agent-connected'
   | 'agent-disconnected'
   | 'agent-lost'
@@ -73,4 +74,7 @@ export type EventKind =
   | 'run-cancel-asked'
   | 'schedule-cut'
   | 'late-report'
-  | 'output-cut';
+  | 'output-cut'
+  | 'hook-applied'
+  | 'hook-deleted'
+  | 'hook-given-up';

@@ -93,7 +93,7 @@ const tried = columnSql(attemptColumns, FIRST);
 // An attempt may be decided on before its run is made, and then the run may turn out to exist already.
 const WRITE_ATTEMPTS = `insert into attempt (pair, term, ${tried.names})
   select $1, $2::bigint, ${tried.values} from ${tried.from}
-  where exists (select from run where run.id = new.run)
+  where exists (select from run where run.pair = $1 and run.id = new.run)
   on conflict (run, number) do update set state = excluded.state, started_at = excluded.started_at,
     finished_at = excluded.finished_at, exit_code = excluded.exit_code, signal = excluded.signal,
     reason = excluded.reason, log_bytes = excluded.log_bytes, term = excluded.term

@@ -12,6 +12,7 @@ import {
   writeAttempts,
 } from './run-rows.ts';
 import { writeSecurity } from './security-changes.ts';
+import { writeHooks } from './write-hooks.ts';
 
 export interface Statement {
   readonly name: string;
@@ -55,6 +56,7 @@ export async function writeBatch(batch: Batch, owner: Owner, execute: Execute): 
   if (attempts.size > 0) await execute(writeAttempts([...attempts.values()], pair, term));
   if (chunks.length > 0) await execute(insertChunks(chunks, pair, term));
   await writeSecurity({ batch: batch.security, id: batch.id, owner, execute });
+  await writeHooks(batch, owner, execute);
   return { existing, events: await writeEvents(batch, owner, execute) };
 }
 

@@ -8,6 +8,7 @@ export const refusals = {
   'unknown-agent-id': 404,
   'unknown-token': 404,
   'unknown-secret': 404,
+  'unknown-hook': 404,
   'not-found': 404,
   'method-not-allowed': 405,
   'agent-in-use': 409,

@@ -2,6 +2,7 @@ import { unreachable } from '@understudy/shared/kernel/invariant';
 import type { Report, Reports } from '@understudy/shared/protocol/agent';
 import { type AttemptRecord, isOver, openAttempt, type RunRecord } from '../dispatch/run.ts';
 import { endAttempt, growLog, refuseAttempt, startRun } from '../dispatch/transitions.ts';
+import { storedPart } from '../history/stored-output.ts';
 import type { Reader } from '../store/reader.ts';
 import type { LogChunk, Masking, NewEvent } from '../store/records.ts';
 import type { AgentService } from './agents.ts';
@@ -22,6 +23,8 @@ export interface ReportParts {
   readonly agents: AgentService;
   readonly reader: Reader;
   readonly masks: OutputMasks;
+  /** So many bytes of the output of an attempt are stored. */
+  readonly outputLimit: number;
 }
 
 /** So often a report is refused because of missing output; then it counts, and the end says so. */
@@ -35,17 +38,19 @@ export class ReportService {
   readonly #context: TenureContext;
   readonly #state: WorkState;
   readonly #agents: AgentService;
-  readonly #reader: Reader;
+  readonly #reader: Pick<Reader, 'runs'>;
   readonly #masks: OutputMasks;
+  readonly #outputLimit: number;
   /** How often something of an attempt came before the output that precedes it. */
   readonly #incomplete = new Map<string, number>();
 
-  constructor(context: TenureContext, { state, agents, reader, masks }: ReportParts) {
+  constructor(context: TenureContext, { state, agents, reader, masks, outputLimit }: ReportParts) {
     this.#context = context;
     this.#state = state;
     this.#agents = agents;
     this.#reader = reader;
     this.#masks = masks;
+    this.#outputLimit = outputLimit;
   }
 
   /** Takes a batch; gives the number of the last report that is committed with all before it. */
@@ -95,7 +100,7 @@ export class ReportService {
       this.#keepLate(outcome, run, attempt, report);
       return true;
     }
-    if (this.#isIncomplete(attempt, report)) return false;
+    if (this.#isIncomplete(run, attempt, report)) return false;
     const next = this.#next(outcome, run, attempt, report);
     if (next !== run) outcome.runs.set(run.id, next);
     return true;
@@ -107,12 +112,10 @@ export class ReportService {
       case 'started':
         return startRun(run, Math.max(attempt.orderedAt, moment.now - report.agoMs), moment);
       case 'log': {
-        const known = attempt.logBytes;
-        const data = Buffer.from(report.data, 'base64').subarray(
-          Math.max(0, known - report.offset),
-        );
-        if (data.length === 0) return run;
-        const start = Math.max(known, report.offset);
+        const piece = { offset: report.offset, data: Buffer.from(report.data, 'base64') };
+        const stored = storedPart(piece, attempt.logBytes, this.#limitOf(run));
+        if (stored === null) return run;
+        const { start, data } = stored;
         const masked = this.#masks.take(run, attempt, { start, data });
         outcome.chunks.push({ run: run.id, attempt: attempt.number, start, data: masked.data });
         outcome.maskings.push(...masked.maskings);
@@ -121,7 +124,8 @@ export class ReportService {
       case 'ended': {
         const at = Math.max(attempt.startedAt ?? attempt.orderedAt, moment.now - report.agoMs);
         const missing = report.logBytes - attempt.logBytes;
-        const reason = missing > 0 ? `${missing} bytes of its output are missing` : report.reason;
+        const what = this.#isFull(run, attempt) ? 'were more than is stored' : 'are missing';
+        const reason = missing > 0 ? `${missing} bytes of its output ${what}` : report.reason;
         this.#incomplete.delete(keyOf(report));
         this.#masks.forget(run, attempt);
         return endAttempt(run, { ...report, at: Math.round(at), reason }, moment);
@@ -143,14 +147,23 @@ export class ReportService {
    * Whether output is missing that comes before this: what is stored behind a gap could never be read.
    * It can be missing for good only when the database lost what it had acknowledged.
    */
-  #isIncomplete(attempt: AttemptRecord, report: Report): boolean {
+  #isIncomplete(run: RunRecord, attempt: AttemptRecord, report: Report): boolean {
     const before =
       report.type === 'log' ? report.offset : report.type === 'ended' ? report.logBytes : 0;
-    if (attempt.logBytes >= before) return false;
+    if (attempt.logBytes >= before || this.#isFull(run, attempt)) return false;
     const key = keyOf(report);
     const times = (this.#incomplete.get(key) ?? 0) + 1;
     this.#incomplete.set(key, times);
     return times < PATIENCE;
+  }
+
+  /** No more of its output is stored, whatever its agent sends. */
+  #isFull(run: RunRecord, attempt: AttemptRecord): boolean {
+    return attempt.logBytes >= this.#limitOf(run);
+  }
+
+  #limitOf({ spec }: RunRecord): number {
+    return Math.min(this.#outputLimit, spec.manner?.output.limitBytes ?? this.#outputLimit);
   }
 
   #keepLate(outcome: Outcome, run: RunRecord, attempt: AttemptRecord, report: Report): void {

@@ -3,7 +3,7 @@ import { isOver } from '../dispatch/run.ts';
 import { cancelRun } from '../dispatch/transitions.ts';
 import { type By, NOBODY, naming } from '../security/audit.ts';
 import type { Changes } from '../store/changes.ts';
-import type { Reader, RunFilter } from '../store/reader.ts';
+import type { Reader } from '../store/reader.ts';
 import type { JobRecord } from '../store/records.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
 import { type RunPlanner, type RunRequest, untouched } from './planner.ts';
@@ -97,22 +97,6 @@ export class RunService {
       term: moment.term,
     };
     return await this.#once(run.job, idempotencyKey, () => this.#create({ newRuns: [run] }, by));
-  }
-
-  /**
-   * Runs as they are committed, newest first. While the database is away those that are open can be given,
-   * because all of them are here, when nobody asks for more than them.
-   */
-  async list(filter: RunFilter): Promise<RunRecord[]> {
-    const { job, state, agent, after, limit } = filter;
-    const isOfOpen = state !== null && !isOver(state);
-    if (!this.#reader.isAway || !isOfOpen) return await this.#reader.listRuns(filter);
-    return this.#state
-      .committedOpen()
-      .filter((run) => run.state === state && (job === null || run.job === job))
-      .filter((run) => agent === null || run.agent === agent)
-      .filter((run) => after === null || run.id < after)
-      .slice(0, limit);
   }
 
   /** A run as it is committed. */

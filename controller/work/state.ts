@@ -3,6 +3,7 @@ import { RunQueue, waitingOf } from '../dispatch/queue.ts';
 import { isOver, lineOf, openAttempt, type RunRecord } from '../dispatch/run.ts';
 import { waitMs } from '../dispatch/transitions.ts';
 import type { Batch, Changes } from '../store/changes.ts';
+import type { NewDelivery } from '../store/hook-records.ts';
 import type { OpenWork } from '../store/load.ts';
 import type { EventRecord, JobRecord, NewEvent } from '../store/records.ts';
 import type { Written } from '../store/write-batch.ts';
@@ -49,6 +50,8 @@ export class WorkState {
   onEnded: (run: RunRecord) => readonly Changes[] = () => [];
   /** Called when a run that an agent has is to be cancelled, because of what the end of another brought about. */
   onCancel: (run: RunRecord) => void = () => undefined;
+  /** What web hooks are to be told of events, to be committed with them. */
+  deliveriesOf: (events: readonly NewEvent[]) => readonly NewDelivery[] = () => [];
   /** Called when something may have become possible to dispatch. */
   onQueued: () => void = () => undefined;
 
@@ -57,7 +60,7 @@ export class WorkState {
   }
 
   /** Takes in what the database holds. */
-  load(work: OpenWork): void {
+  load(work: Pick<OpenWork, 'jobs' | 'agents' | 'runs'>): void {
     for (const job of work.jobs) {
       this.jobs.set(job.definition.name, job);
       this.#committedJobs.set(job.definition.name, job);
@@ -182,10 +185,12 @@ export class WorkState {
         ended.push(...this.#takeIn(more, events));
       }
     }
-    if (all.length === 1) return this.#context.committer.commit({ ...changes, events });
+    const deliveries = this.deliveriesOf(events);
+    const told = { ...changes, events, ...(deliveries.length === 0 ? {} : { deliveries }) };
+    if (all.length === 1) return this.#context.committer.commit(told);
     const newRuns = all.flatMap((each) => each.newRuns ?? []);
     const runs = all.flatMap((each) => each.runs ?? []);
-    return this.#commitWithFollowers({ ...changes, newRuns, runs, events }, all.slice(1));
+    return this.#commitWithFollowers({ ...told, newRuns, runs }, all.slice(1));
   }
 
   /** Takes note of what was committed. */
@@ -200,6 +205,11 @@ export class WorkState {
     if (last === undefined) return;
     this.#lastEvent = last.seq;
     for (const listener of this.#eventListeners) listener(written.events);
+  }
+
+  /** Runs that are over are not in the database any more. */
+  forget(ids: readonly string[]): void {
+    for (const id of ids) this.#ended.delete(id);
   }
 
   /** Calls back whenever a run was committed anew. */

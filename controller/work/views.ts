@@ -10,24 +10,27 @@ import type {
   RunBatch,
 } from '@understudy/shared/protocol/api';
 import type { Schedule, ScheduleView } from '@understudy/shared/protocol/schedule';
+import type { Retention, RetentionView } from '@understudy/shared/protocol/stored-history';
 import { causeOf } from '../dispatch/after.ts';
 import { type AttemptRecord, logBytesOf, type RunRecord } from '../dispatch/run.ts';
 import type { AgentRecord, EventRecord, JobRecord } from '../store/records.ts';
 
 export function jobView({ definition }: JobRecord): JobView {
-  const { timeoutMs, graceMs, catchUpWindowMs, lateMs, output, retries, schedule, ...job } =
+  const { timeoutMs, graceMs, catchUpWindowMs, lateMs, output, retries, retention, ...rest } =
     definition;
-  const { delayMs, maxDelayMs, ...rest } = retries;
+  const { schedule, ...job } = rest;
+  const { delayMs, maxDelayMs, ...tries } = retries;
   const [delay, maxDelay] = [formatDurationMs(delayMs), formatDurationMs(maxDelayMs)];
   return {
     ...job,
     schedule: schedule === null ? null : scheduleView(schedule),
     catchUpWindow: duration(catchUpWindowMs),
     late: duration(lateMs),
-    retries: { ...rest, delay, maxDelay },
+    retries: { ...tries, delay, maxDelay },
     timeout: duration(timeoutMs),
     grace: formatDurationMs(graceMs),
     output: { limit: formatSizeBytes(output.limitBytes), onLimit: output.onLimit },
+    retention: retention === null ? null : retentionView(retention),
   };
 }
 
@@ -102,6 +105,13 @@ function attemptView(attempt: AttemptRecord): Attempt {
     exitCode: attempt.exitCode,
     signal: attempt.signal,
     reason: attempt.reason,
+  };
+}
+
+function retentionView({ ageMs, count }: Retention): RetentionView {
+  return {
+    ...(ageMs === undefined ? {} : { age: ageMs === null ? null : formatDurationMs(ageMs) }),
+    ...(count === undefined ? {} : { count }),
   };
 }
 

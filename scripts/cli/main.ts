@@ -6,6 +6,7 @@ import { addAuditCommand } from './commands/audit.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addDrillCommand } from './commands/drill.ts';
 import { addEventsCommand } from './commands/events.ts';
+import { addHookCommand } from './commands/hook.ts';
 import { addHostCommands } from './commands/host.ts';
 import { addJobCommand } from './commands/job.ts';
 import { addLocalCommand } from './commands/local.ts';
@@ -63,6 +64,7 @@ export function buildProgram(): Command {
     addTokenCommand,
     addSecretCommand,
     addAuditCommand,
+    addHookCommand,
     addConfigCommand,
     addLocalCommand,
   ]) {

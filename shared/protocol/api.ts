@@ -4,6 +4,7 @@ import { DAY_MS, durationSchema, text } from './forms.ts';
 import { parameterDefinitionsSchema, parameterNameSchema } from './parameters.ts';
 import { type ScheduleView, scheduleSchema } from './schedule.ts';
 import { secretNamesSchema } from './secrets.ts';
+import { type RetentionView, retentionSchema } from './stored-history.ts';
 
 /** Names of jobs, agents, nodes, pairs and labels: safe in URLs, logs, file names and metrics. */
 export const nameSchema = z
@@ -91,6 +92,7 @@ export const jobSchema = z
     lateMs: lateSchema.nullable().optional(),
     priority: z.number().int().min(-1_000).max(1_000).default(0),
     paused: z.boolean().default(false),
+    retention: retentionSchema.nullable().default(null),
   })
   .superRefine(checkAction)
   .transform(({ catchUpWindow, catchUpWindowMs, late, lateMs, ...job }) => ({
@@ -110,13 +112,14 @@ export type JobInput = z.input<typeof jobSchema>;
 type Reshaped = 'timeoutMs' | 'graceMs' | 'output' | 'catchUpWindowMs' | 'lateMs' | 'retries';
 
 /** A job as the API shows it; can be sent back as it is. */
-export interface JobView extends Omit<Job, Reshaped | 'schedule'> {
+export interface JobView extends Omit<Job, Reshaped | 'retention' | 'schedule'> {
   readonly timeout: string | null;
   readonly grace: string;
   readonly output: { readonly limit: string; readonly onLimit: 'truncate' | 'kill' };
   readonly schedule: ScheduleView | null;
   readonly catchUpWindow: string | null;
   readonly late: string | null;
+  readonly retention: RetentionView | null;
   readonly retries: Omit<Job['retries'], 'delayMs' | 'maxDelayMs'> & {
     readonly delay: string;
     readonly maxDelay: string;

@@ -1,3 +1,4 @@
+import { parseDurationMs } from '@understudy/shared/kernel/duration';
 import type { Page, Run, RunStep } from '@understudy/shared/protocol/api';
 import { UserError } from '@understudy/shared/runtime/errors';
 import type { Command } from 'commander';
@@ -9,8 +10,11 @@ import { addRunSubmitCommand } from './run-submit.ts';
 
 interface ListOptions {
   readonly job?: string;
-  readonly state?: string;
+  readonly state: readonly string[];
   readonly agent?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly search?: string;
   readonly limit: string;
   readonly json?: true;
 }
@@ -24,15 +28,27 @@ export function addRunCommand(program: Command): void {
     .command('list')
     .description('runs, newest first')
     .option('--job <name>', 'of one job')
-    .option('--state <state>', 'in one state')
-    .option('--agent <id>', 'on one agent')
+    .option(
+      '--state <state>',
+      'in this state; may be repeated, or several with commas',
+      collect,
+      [],
+    )
+    .option('--agent <id>', 'with an attempt on one agent')
+    .option('--since <when>', 'made then or later: an instant, or how long ago, like 2h')
+    .option('--until <when>', 'made before')
+    .option('--search <text>', 'with this in the reason or in a parameter')
     .option('--limit <count>', 'at most so many', '50')
     .option('--json', 'as JSON')
-    .action(async ({ limit, json, job, state, agent }: ListOptions, command: Command) => {
+    .action(async ({ limit, json, ...options }: ListOptions, command: Command) => {
       if (!/^[1-9]\d{0,8}$/.test(limit)) {
         throw new UserError(`--limit holds "${limit}"; expected a whole number above 0`);
       }
-      const query = { job, state, agent };
+      const { job, state, agent, since, until, search } = options;
+      const query = {
+        ...{ job, agent, q: search, state: state.length === 0 ? undefined : state.join() },
+        ...{ since: instantOf('--since', since), until: instantOf('--until', until) },
+      };
       const runs = await allPages<Run>(apiFor(command), '/runs', query, Number(limit));
       if (json) printJson(runs);
       else print(runTable(runs));
@@ -106,6 +122,21 @@ function historyTable(steps: readonly RunStep[]): string {
     step.message,
   ]);
   return table(['AT', 'WHAT', 'AGENT', 'TERM', 'MESSAGE'], rows);
+}
+
+/** An instant as it is given, or as long ago as is given, for the API. */
+function instantOf(option: string, given: string | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  const ago = parseDurationMs(given);
+  const at = ago === null ? Date.parse(given) : Date.now() - ago;
+  if (!Number.isNaN(at)) return new Date(at).toISOString();
+  throw new UserError(
+    `${option} holds "${given}"; expected an instant like 2026-01-31T03:00:00Z, or how long ago, like 2h`,
+  );
+}
+
+function collect(value: string, all: readonly string[]): readonly string[] {
+  return [...all, value];
 }
 
 function pathOf(id: string): string {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDurationMs } from '../../kernel/duration.ts';
+import { parseSizeBytes } from '../../kernel/size.ts';
 import { labelsSchema, nameSchema } from '../../protocol/api.ts';
 import type { CheckConfig, Listen } from './types.ts';
 
@@ -34,6 +35,31 @@ export const durationKind = textKind(durationSchema, DURATION);
 export const durationOrNeverKind: Kind<number | null> = textKind(
   z.union([z.literal('never').transform(() => null), durationSchema]),
   `never, or ${DURATION}`,
+);
+
+const MOST_AGE_MS = 36_500 * 86_400_000;
+const ageSchema = z.string().transform((text, context) => {
+  const ms = parseDurationMs(text);
+  if (ms !== null && ms >= 1_000 && ms <= MOST_AGE_MS) return ms;
+  context.addIssue({ code: 'custom', message: 'not an age' });
+  return z.NEVER;
+});
+
+/** How long something is kept; null: for ever. */
+export const ageOrNeverKind: Kind<number | null> = textKind(
+  z.union([z.literal('never').transform(() => null), ageSchema]),
+  'never, or a duration from 1s to 36500d, like 30d',
+);
+
+/** A number of bytes. */
+export const sizeKind: Kind<number> = textKind(
+  z.string().transform((text, context) => {
+    const bytes = parseSizeBytes(text);
+    if (bytes !== null && bytes > 0) return bytes;
+    context.addIssue({ code: 'custom', message: 'not a size' });
+    return z.NEVER;
+  }),
+  'a size above 0 like 512kb, 16mb or 1gb',
 );
 
 export const yesNoKind: Kind<boolean> = yamlKind(z.boolean(), 'true or false');

@@ -86,6 +86,12 @@ function controllerHostConfig(values: ControllerHostValues): ControllerHostConfi
       fenced: values['hooks.fenced'],
     },
     agents: { beatEveryMs: values['agents.beatEvery'], lostAfterMs: values['agents.lostAfter'] },
+    output: { limitBytes: values['output.limit'] },
+    retention: {
+      runs: { ageMs: values['retention.age'], count: values['retention.count'] },
+      eventsMs: values['retention.events'],
+      everyMs: values['retention.every'],
+    },
     log: { level: values['log.level'], format: values['log.format'] },
   };
 }

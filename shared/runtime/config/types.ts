@@ -79,6 +79,16 @@ export interface ControllerHostConfig {
     /** Without a connection for so long an agent is lost, and with it its at-most-once attempts. */
     readonly lostAfterMs: number;
   };
+  /** So much of the output of an attempt is stored, whatever its job allows and its agent sends. */
+  readonly output: { readonly limitBytes: number };
+  /** How much history is kept; null: without a limit. */
+  readonly retention: {
+    /** Of runs that are over, unless their job says something else. */
+    readonly runs: { readonly ageMs: number | null; readonly count: number | null };
+    readonly eventsMs: number | null;
+    /** How often it is looked for what need not be kept. */
+    readonly everyMs: number;
+  };
   readonly log: LogConfig;
 }
 

@@ -9,6 +9,7 @@ import { createPair } from '@understudy/scripts/cli/create';
 import { type Postgres, startPostgres } from '@understudy/scripts/postgres/start';
 import { deriveTimers } from '@understudy/shared/kernel/timers';
 import type { FromController, ToController } from '@understudy/shared/protocol/tenure';
+import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import type { ExecutionContext } from 'ava';
 import pg from 'pg';
 import { takePort } from '../../support/cluster/ports.ts';
@@ -41,7 +42,14 @@ export interface BenchOptions {
   readonly keystore?: string | null;
   /** What it is to say before it can be used. */
   readonly until?: 'ready' | 'notReady';
+  readonly retention?: ControllerHostConfig['retention'];
+  readonly outputLimit?: number;
 }
+
+/** All history is kept. */
+const keepAll: ControllerHostConfig['retention'] = {
+  ...{ runs: { ageMs: null, count: null }, eventsMs: null, everyMs: 600_000 },
+};
 
 export interface Answer {
   readonly status: number;
@@ -79,6 +87,8 @@ export class Bench {
       lostAfterMs = 60_000,
       keystore = null,
       until = 'ready',
+      retention = keepAll,
+      outputLimit = 64 * 1024 ** 2,
     }: BenchOptions = {},
   ): Promise<Bench> {
     const schema = 'understudy';
@@ -96,6 +106,7 @@ export class Bench {
       controller: { listen, url },
       timers: deriveTimers(2_000).timers,
       agents: { beatEveryMs: 500, lostAfterMs },
+      ...{ retention, output: { limitBytes: outputLimit } },
       log: { level: 'error', format: 'text' },
     };
     bench.tell({ type: 'configure', config });

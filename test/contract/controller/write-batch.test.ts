@@ -27,7 +27,7 @@ async function setUp(t: ExecutionContext) {
     write,
     commit: (...changes: Changes[]) => write(mergeChanges(changes, randomUUID())),
     open: (): Promise<OpenWork> =>
-      lane.transaction(fenced, (execute) => loadOpenWork(pair, execute)),
+      lane.transaction(fenced, (execute) => loadOpenWork(pair, 0n, execute)),
     count: async (table: string) => {
       const client = await store.connect();
       const { rows } = await client.query(`select count(*)::integer as count from ${table}`);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type AppParts, makeHandler, routesOf } from '@understudy/controller/http/app';
+import { HookService } from '@understudy/controller/notify/hooks';
 import { makeCallers } from '@understudy/controller/security/callers';
 import { SecretBook } from '@understudy/controller/security/secrets';
 import { hashOf, TokenBook } from '@understudy/controller/security/tokens';
@@ -18,6 +19,7 @@ import { RunService } from '@understudy/controller/work/runs';
 import { WorkState } from '@understudy/controller/work/state';
 import { registerSchema } from '@understudy/shared/protocol/agent';
 import { jobSchema } from '@understudy/shared/protocol/api';
+import { hookSchema } from '@understudy/shared/protocol/hooks';
 import { roles } from '@understudy/shared/protocol/rights';
 import type { ExecutionContext } from 'ava';
 import { makeTestKeystore } from '../../support/keystore.ts';
@@ -73,6 +75,11 @@ export const examples: Readonly<Record<string, readonly [path: string, body?: un
   'DELETE /api/v1/agents/:id': ['/api/v1/agents/w1'],
   'GET /api/v1/events': ['/api/v1/events'],
   'GET /api/v1/events/stream': ['/api/v1/events/stream'],
+  'GET /api/v1/hooks': ['/api/v1/hooks'],
+  'GET /api/v1/hooks/:name': ['/api/v1/hooks/h'],
+  'PUT /api/v1/hooks/:name': ['/api/v1/hooks/h', { url: 'http://h/', events: ['run.lost'] }],
+  'DELETE /api/v1/hooks/:name': ['/api/v1/hooks/h'],
+  'GET /api/v1/hooks/:name/deliveries': ['/api/v1/hooks/h/deliveries'],
   'POST /agent/v1/register': ['/agent/v1/register', { ...worker, session: 2 }],
   'GET /agent/v1/orders': [`/agent/v1/orders?agent=w1&incarnation=${WORKER}`],
   'POST /agent/v1/reports': [
@@ -84,6 +91,11 @@ export const examples: Readonly<Record<string, readonly [path: string, body?: un
 const audit = {
   ...{ seq: 1n, at: 1, term: 7n, actor: 'old', action: 'job.apply', subject: 'j' },
   ...{ address: '127.0.0.1', items: ['command'], count: 1 },
+};
+
+const delivery = {
+  ...{ id: RUN, event: 'run.lost', subject: RUN, state: 'pending', createdAt: 1, attempts: 1 },
+  ...{ dueAt: 2, finishedAt: null, status: 500, problem: 'answered 500' },
 };
 
 /** A controller's HTTP side over a state whose commits are only noted, with a guard that a test moves. */
@@ -105,9 +117,10 @@ export async function setUpApp(t: ExecutionContext) {
     },
   } as unknown as TenureContext;
   const over = makeRun({}, { id: OVER, state: 'succeeded', finishedAt: 1 });
+  const page = { runs: [over], next: null };
   const reader = {
-    ...{ isAway: false, requireAnswers: () => undefined },
-    ...{ run: async () => over, runs: async () => [over], listRuns: async () => [over] },
+    ...{ isAway: false, requireAnswers: () => undefined, select: async () => [delivery] },
+    ...{ run: async () => over, runs: async () => [over], listRuns: async () => page },
     ...{ events: async () => [], runByKey: async () => null, audit: async () => [audit] },
     ...{ decidedInstants: async () => new Map(), eventsOf: async () => [] },
   } as never;
@@ -143,13 +156,19 @@ export async function setUpApp(t: ExecutionContext) {
     },
   };
   const jobs = new JobService(context, state);
+  const hooks = new HookService(context, state);
+  const { secret: _, ...wanted } = hookSchema.parse({ url: 'http://h/', events: ['run.lost'] });
+  hooks.load([
+    { name: 'h', id: RUN, definition: wanted, secret: null, createdAt: 0, updatedAt: 0 },
+  ]);
   const parts: AppParts = {
+    hooks,
     ...{ context, state, agents, runs, reader, since: 0, callers, tokens, secrets },
     jobs,
     bulk: new BulkService({ context, state, jobs, runs, planner }),
     backfill: new BackfillService({ context, state, planner, reader }),
     reports: new ReportService(context, {
-      ...{ state, agents, reader },
+      ...{ state, agents, reader, outputLimit: 1_000 },
       masks: new OutputMasks({ secrets, reader, isOpen: () => true }),
     }),
     ...{

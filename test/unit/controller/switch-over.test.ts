@@ -31,6 +31,7 @@ async function setUp(t: ExecutionContext) {
     },
     committer: { isIdle: true, isAway: false, whenIdle: async () => undefined },
     agents: { leave: (next) => void did.push(`leave for ${next}`) },
+    background: [],
     failpoints: { pass: (place) => void did.push(place), stopSchedulerOn: null },
   });
   const server = createServer((request, response) => gate.take(request, response));

@@ -89,12 +89,16 @@ test('all pages of a list are read', async (t) => {
   const pages: Record<string, unknown> = {
     '/api/v1/runs': { items: [1, 2], next: 'x' },
     '/api/v1/runs?after=x': { items: [3], next: null },
+    // One that looked through much and found nothing is not the last.
+    '/api/v1/runs?limit=2': { items: [], next: 'y' },
+    '/api/v1/runs?after=y&limit=2': { items: [4], next: 'z' },
+    '/api/v1/runs?after=z&limit=1': { items: [5], next: 'more' },
   };
   const { server, url } = await serve((request, response) =>
     answer(response, 200, pages[request.url ?? '']),
   );
   t.deepEqual(await allPages(clientOf([url]), '/runs', {}), [1, 2, 3]);
-  t.deepEqual(await allPages(clientOf([url]), '/runs', {}, 1), [1]);
+  t.deepEqual(await allPages(clientOf([url]), '/runs', {}, 2), [4, 5]);
   server.close();
 });
 
