@@ -37,6 +37,8 @@ export interface Attempt extends AttemptKey {
   /** So many bytes of the output are stored by a controller. */
   readonly logAcknowledged: number;
   readonly end: End | null;
+  /** How often its order came again in this life of the worker. */
+  readonly asked: number;
 }
 
 export type AttemptEvent =
@@ -60,6 +62,7 @@ export function orderedAttempt(key: AttemptKey, term: Term): Attempt {
     startAcknowledged: false,
     logAcknowledged: 0,
     end: null,
+    asked: 0,
   };
 }
 
@@ -85,12 +88,21 @@ export function stepAttempt(state: Attempt, event: AttemptEvent): Attempt {
     case 'asked-again':
       return {
         ...state,
+        asked: state.asked + 1,
         startAcknowledged: false,
         phase: state.phase === 'acknowledged' ? 'ended' : state.phase,
       };
     default:
       return unreachable(event);
   }
+}
+
+/**
+ * Whether the acknowledgement of what was reported counts. If the order came again after that, it does not: it
+ * may be that of a controller which did not know of the attempt yet, and now wants to hear of it.
+ */
+export function isSettledBy(state: Attempt | undefined, reported: Attempt): boolean {
+  return state !== undefined && state.asked === reported.asked;
 }
 
 /** Whether the attempt takes a slot: ordered and not over. */

@@ -88,6 +88,7 @@ function apply(
     attempts.set(attemptId(line.attempt), {
       ...line.attempt,
       term: BigInt(term),
+      asked: 0,
       start: shiftStart(start, shiftMs),
       end: shiftEnd(end, shiftMs),
     });

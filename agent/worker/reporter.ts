@@ -3,7 +3,7 @@ import { backoffMs } from '@understudy/shared/kernel/backoff';
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import { type ReportsWire, reportsAnswerSchema } from '@understudy/shared/protocol/agent';
 import { messageOf } from '@understudy/shared/runtime/errors';
-import { attemptId } from '../attempt/attempt.ts';
+import { attemptId, isSettledBy } from '../attempt/attempt.ts';
 import { logPath, removeLog } from '../spool/log-file.ts';
 import { type BatchSource, type Item, nextBatch } from './batch.ts';
 import { describeReply, isStoreAway, type Reply } from './call.ts';
@@ -131,6 +131,7 @@ export class Reporter {
         continue;
       }
       const { key, event } = acknowledged;
+      if (!isSettledBy(ledger.get(attemptId(key)), key)) continue;
       written.push(ledger.record(key, event));
       if (event.type === 'end-acknowledged') {
         written.push(removeLog(logPath(folder.logs, attemptId(key))));

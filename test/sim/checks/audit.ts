@@ -1,5 +1,5 @@
 import type { RunRecord } from '@understudy/controller/dispatch/run';
-import { formatTerm, type Term } from '@understudy/shared/kernel/term';
+import { formatTerm, type Term, TIMELINE_SHIFT } from '@understudy/shared/kernel/term';
 import type { SimController } from '../node/controller.ts';
 import { CALM_FROM_MS } from '../plan/faults.ts';
 import type { Writes } from '../store/repository.ts';
@@ -103,13 +103,19 @@ export class Audit implements StoreWitness {
     }
   }
 
-  /** Whoever lost the role by force may answer on until its trust has run out, and not longer. */
+  /**
+   * Whoever lost the role by force may answer on until its trust has run out, and not longer. So may who took
+   * it, when the store then fails over to a copy that knows nothing of it and takes the old one's word.
+   */
   #mayOverlap(one: Term | null, other: Term | null): boolean {
     const { engine, knobs } = this.#world();
     if (one === null || other === null) return false;
     const [low, high] = one < other ? [one, other] : [other, one];
     const since = engine.now - FORCED_OVERLAP_TTLS * knobs.timers.ttlMs;
-    return [...this.#forcedAt].some(([term, at]) => low < term && term <= high && at >= since);
+    return [...this.#forcedAt].some(([term, at]) => {
+      const isLost = low === term && high >> TIMELINE_SHIFT > low >> TIMELINE_SHIFT;
+      return at >= since && term <= high && (low < term || isLost);
+    });
   }
 
   #granted(lease: Lease): void {

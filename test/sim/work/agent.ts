@@ -3,6 +3,7 @@ import {
   type AttemptEvent,
   attemptId,
   isOpen,
+  isSettledBy,
   type Outcome,
   orderedAttempt,
   stepAttempt,
@@ -178,10 +179,11 @@ export class SimAgent {
     for (const { order, reason } of this.#refused.values()) {
       due.push({ type: 'refused', run: order.run, attempt: order.attempt, reason });
     }
-    for (const { run, attempt, start, startAcknowledged, end } of this.#unsettled.values()) {
-      if (start !== null && !startAcknowledged) due.push({ type: 'started', run, attempt });
+    for (const of of this.#unsettled.values()) {
+      const { run, attempt, start, startAcknowledged, end } = of;
+      if (start !== null && !startAcknowledged) due.push({ type: 'started', run, attempt, of });
       if (end === null) continue;
-      due.push({ type: 'ended', run, attempt, outcome: end.outcome, exitCode: end.exitCode });
+      due.push({ type: 'ended', run, attempt, outcome: end.outcome, exitCode: end.exitCode, of });
     }
     return due;
   }
@@ -191,7 +193,7 @@ export class SimAgent {
       const id = attemptId(report);
       const attempt = this.#attempts.get(id);
       if (report.type === 'refused') this.#refused.delete(id);
-      else if (attempt !== undefined) {
+      else if (attempt !== undefined && isSettledBy(attempt, report.of)) {
         const event = report.type === 'started' ? 'start-acknowledged' : 'end-acknowledged';
         this.#step(attempt, { type: event });
       }

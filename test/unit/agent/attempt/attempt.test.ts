@@ -1,6 +1,7 @@
 import {
   attemptId,
   type End,
+  isSettledBy,
   orderedAttempt,
   stepAttempt,
 } from '@understudy/agent/attempt/attempt';
@@ -61,6 +62,15 @@ test('an attempt that is asked for again is reported again, and its stored outpu
   const stored = stepAttempt(acknowledged, { type: 'log-acknowledged', upTo: 10 });
   const again = stepAttempt(stored, { type: 'asked-again' });
   t.deepEqual(dueOf(again, 0), { start: again.start, log: null, end });
+});
+
+test('what was reported before an order came again does not answer it, whenever it is acknowledged', (t) => {
+  const reported = ended;
+  t.true(isSettledBy(ended, reported));
+  const again = stepAttempt(ended, { type: 'asked-again' });
+  t.false(isSettledBy(again, reported));
+  t.true(isSettledBy(again, again));
+  t.false(isSettledBy(undefined, reported));
 });
 
 test('an order of a lower term is refused, whatever it asks for', (t) => {
