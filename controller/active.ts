@@ -127,6 +127,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   state.onEnded = (run) => planner.followersOf(run);
   state.onNew = (run) => lateWatch.note(run);
   planner.targetsOf = (definition) => agents.targetsOf(definition);
+  planner.isAwaited = (agent) => agents.isAwaited(agent);
   backfill.onBegin = (name) => scheduler.settle(name);
   jobs.onChange = (name) => scheduler.settle(name);
   state.onQueued = () => dispatcher.kick();

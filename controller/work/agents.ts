@@ -188,6 +188,11 @@ export class AgentService {
       .map(({ record }) => record.id);
   }
 
+  /** Whether an agent is there, or has still its time to come back. */
+  isAwaited(id: string): boolean {
+    return this.#agents.get(id)?.record.lost === false;
+  }
+
   /** The stream of an agent that is connected. */
   streamOf(id: string): OrderStream | null {
     return this.#agents.get(id)?.stream ?? null;

@@ -26,7 +26,7 @@ export interface RunRequest {
 export type Ahead = Map<string, number>;
 
 /** Of a run that nothing has happened to. */
-export const untouched = {
+const untouched = {
   startedAt: null,
   finishedAt: null,
   exitCode: null,
@@ -44,6 +44,9 @@ export class RunPlanner {
   readonly #state: WorkState;
   /** The agents on which a job that runs on every agent could run now. */
   targetsOf: (definition: Job) => readonly string[] = () => [];
+
+  /** Whether an agent is there, or may come back by itself. */
+  isAwaited: (agent: string) => boolean = () => true;
 
   constructor(context: TenureContext, state: WorkState) {
     this.#context = context;
@@ -113,6 +116,26 @@ export class RunPlanner {
       term: moment.term,
       attempts: [],
     };
+  }
+
+  /** The same once more, for somebody who asks for it. It goes where the first one went. */
+  again(old: RunRecord, request: Pick<RunRequest, 'idempotencyKey' | 'orderedBy'>): RunRecord {
+    const { now, term } = momentOf(this.#context);
+    const run: RunRecord = {
+      ...old,
+      ...request,
+      id: this.#context.newId(),
+      state: 'queued',
+      scheduledFor: null,
+      createdAt: now,
+      ...untouched,
+      retryOf: old.id,
+      batch: null,
+      term,
+    };
+    const { target } = run;
+    if (target === null || this.isAwaited(target)) return run;
+    return this.skipped(run, `agent ${target}, for which it is, is lost or was removed`);
   }
 
   /** The same run, not to be carried out. */

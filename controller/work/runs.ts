@@ -6,7 +6,7 @@ import type { Changes } from '../store/changes.ts';
 import type { Reader } from '../store/reader.ts';
 import type { JobRecord } from '../store/records.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
-import { type RunPlanner, type RunRequest, untouched } from './planner.ts';
+import type { RunPlanner, RunRequest } from './planner.ts';
 import { Refusal } from './refusal.ts';
 import type { WorkState } from './state.ts';
 
@@ -77,25 +77,14 @@ export class RunService {
    */
   async retry(
     id: string,
-    { idempotencyKey, orderedBy }: Pick<RunRequest, 'idempotencyKey' | 'orderedBy'>,
+    request: Pick<RunRequest, 'idempotencyKey' | 'orderedBy'>,
     by: By = NOBODY,
   ): Promise<Submitted> {
     requireStore(this.#context);
     const old = await this.get(id);
     if (!isOver(old.state)) throw new Refusal('run-not-over', `run ${id} is ${old.state}`);
-    const moment = momentOf(this.#context);
-    const run: RunRecord = {
-      ...old,
-      id: this.#context.newId(),
-      state: 'queued',
-      scheduledFor: null,
-      createdAt: moment.now,
-      ...{ idempotencyKey, orderedBy },
-      ...untouched,
-      retryOf: old.id,
-      batch: null,
-      term: moment.term,
-    };
+    const run = this.#planner.again(old, request);
+    const { idempotencyKey } = request;
     return await this.#once(run.job, idempotencyKey, () => this.#create({ newRuns: [run] }, by));
   }
 

@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import { actionFields, checkAction, graceOf, mannerFields } from './action.ts';
 import { DAY_MS, durationSchema, text } from './forms.ts';
-import { parameterDefinitionsSchema, parameterNameSchema } from './parameters.ts';
+import {
+  givenParametersSchema,
+  parameterDefinitionsSchema,
+  parameterNameSchema,
+} from './parameters.ts';
 import { type ScheduleView, scheduleSchema } from './schedule.ts';
 import { secretNamesSchema } from './secrets.ts';
 import { type RetentionView, retentionSchema } from './stored-history.ts';
@@ -193,7 +197,7 @@ export const idempotencyKeySchema = z
 export const bulkSchema = z.strictObject({ runs: z.array(z.unknown()).min(1).max(10_000) });
 export const bulkItemSchema = z.strictObject({
   job: nameSchema,
-  parameters: parametersSchema.default({}),
+  parameters: givenParametersSchema.default({}),
   idempotencyKey: idempotencyKeySchema.nullable().default(null),
 });
 export type BulkRequest = { readonly runs: readonly z.input<typeof bulkItemSchema>[] };

@@ -202,6 +202,8 @@ test('what waits for an agent that is lost is skipped, for no other may run it',
     ends.map(({ state }) => state),
     ['lost', 'skipped'],
   );
+  const again = await bench.ask('POST', `/api/v1/runs/${idOf(first)}/retry`, {});
+  t.like(again.body, { state: 'skipped', target: 'w1' });
 });
 
 test('a run that has not started in time is late, once, also over a fail-over', async (t) => {
