@@ -296,7 +296,7 @@ test('the history of a run tells who ordered it, where it was tried and under wh
     items.map(({ what }) => what),
     ['created', 'ordered', 'started', 'run-cancel-asked', 'attempt-ended', 'cancelled'],
   );
-  t.like(items[0], { message: 'ordered by pair token' });
+  t.like(items[0], { message: 'ordered by pair' });
   t.like(items[1], { agent: 'w1', attempt: 1, term: '5' });
   const unknown = await bench.ask(
     'GET',

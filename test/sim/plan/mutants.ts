@@ -202,7 +202,7 @@ export const mutants: readonly Mutant[] = [
     breaks: 'a grant is above every term that was heard of when it was claimed',
     rules: withStep(takeAnyGrant),
     shape: faults('store-fail-over', 'freeze-host', 'cut-store-answers'),
-    within: 20_000,
+    within: 40_000,
   },
 ];
 
