@@ -121,7 +121,8 @@ async function openAndRead({ urls, token }: FollowOptions, stream: Stream): Prom
       for await (const chunk of response.body ?? []) take(chunk as Uint8Array);
       return true;
     } catch {
-      // The next one may answer, or the same one a little later.
+      // Something was read: where to go on is for the caller to say. Else the next one may answer.
+      if (session !== null) return false;
     } finally {
       if (session !== null) session.closedAt = process.hrtime.bigint();
     }
