@@ -10,14 +10,14 @@ const RIVALS = 3;
 const STORM_MS = 8_000;
 
 /**
- * Of the statements that change runs one of fourteen meets a conflict, as under the strictest isolation: a transaction has
+ * Of the statements that change runs one of eight meets a conflict, as under the strictest isolation: a transaction has
  * several, and nine in a row are an outage, which must not come by chance.
  */
 const CONFLICTS = `
   create sequence public.conflict;
   create function public.conflict() returns trigger language plpgsql as $$
   begin
-    if random() < 0.07 then
+    if random() < 0.12 then
       perform nextval('public.conflict');
       raise exception using errcode = '40001', message = 'could not serialize access, says the test';
     end if;
@@ -60,10 +60,11 @@ test('F71: a storm of deadlocks and failed serializations costs time, and nothin
      from pg_stat_database where datname = current_database()`,
   );
   t.log(`${seen?.deadlocks} deadlocks, ${seen?.conflicts} failed serializations`);
-  t.true(Number(seen?.deadlocks) > 0 && Number(seen?.conflicts) > 5);
-  // Only very many in a row count as an outage, for which users are refused.
+  t.true(Number(seen?.deadlocks) > 0 && Number(seen?.conflicts) > 2);
+  // Only very many in a row count as an outage, for which users are refused: without the tries, all would.
   const outages = complaints() - complaintsBefore;
-  t.true(outages <= 2, `${outages} times a conflict was taken for an outage`);
+  const met = Number(seen?.deadlocks) + Number(seen?.conflicts);
+  t.true(10 * outages <= met, `${outages} of ${met} conflicts were taken for an outage`);
   const { runs } = await scenario.judge();
   t.true(runs.every((run) => run.state === 'succeeded'));
   await scenario.nothingHappened();
