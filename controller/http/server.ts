@@ -85,7 +85,6 @@ export class ApiServer {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     // A connection whose answer ends now stays open for the next request: it is closed when it is idle.
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_EVERY_MS);
-    server.closeIdleConnections();
     const limit = setTimeout(() => server.closeAllConnections(), graceMs);
     await closed;
     clearInterval(sweep);
