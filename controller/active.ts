@@ -1,56 +1,14 @@
-import type { Term } from '@understudy/shared/kernel/term';
-import type { Clock } from '@understudy/shared/runtime/clock';
-import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import { messageOf } from '@understudy/shared/runtime/errors';
-import type { Keystore } from '@understudy/shared/runtime/keystore';
-import type { Log } from '@understudy/shared/runtime/log';
-import type { Failpoints } from './failpoints.ts';
+import { type AssembleOptions, assemble } from './assemble.ts';
 import { Retention } from './history/retention.ts';
-import { makeHandler } from './http/app.ts';
 import { ApiServer } from './http/server.ts';
 import { Deliverer } from './notify/deliverer.ts';
-import { HookService } from './notify/hooks.ts';
 import { send } from './notify/send.ts';
 import { tenureBegun, tenureEnded } from './notify/tenures.ts';
-import { Scheduler } from './scheduler/scheduler.ts';
-import { makeBooks } from './security/books.ts';
-import { makeCallers } from './security/callers.ts';
-import { Committer } from './store/committer.ts';
 import { DeposedError, WriterLane } from './store/lane.ts';
 import { loadOpenWork, type OpenWork } from './store/load.ts';
 import { loadSecurity, type Security } from './store/load-security.ts';
-import type { Reader } from './store/reader.ts';
-import type { NewEvent } from './store/records.ts';
 import { SwitchOver } from './switch-over.ts';
-import type { TenureGuard } from './tenure/guard.ts';
-import { AgentService } from './work/agents.ts';
-import { BackfillService } from './work/backfill.ts';
-import { BulkService } from './work/bulk.ts';
-import type { TenureContext } from './work/context.ts';
-import { Dispatcher } from './work/dispatcher.ts';
-import { makeIds } from './work/ids.ts';
-import { JobService } from './work/jobs.ts';
-import { LateWatch } from './work/late-watch.ts';
-import { OutputMasks } from './work/output-masks.ts';
-import { RunPlanner } from './work/planner.ts';
-import { ReportService } from './work/reports.ts';
-import { RunService } from './work/runs.ts';
-import { WorkState } from './work/state.ts';
-
-export interface ActivateOptions {
-  readonly config: ControllerHostConfig;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly guard: TenureGuard;
-  readonly lane: WriterLane;
-  readonly reader: Reader;
-  readonly failpoints: Failpoints;
-  /** The key store of this node; null: it has none. */
-  readonly keystore: Keystore | null;
-  readonly onHigherTerm: (term: Term) => void;
-  readonly onDeposed: (reason: string) => void;
-  readonly onDefect: (error: unknown) => void;
-}
 
 /** What exists only while this controller is active. */
 export interface Active {
@@ -72,68 +30,14 @@ export interface Active {
 
 const LOAD_LIMIT_MS = 5_000;
 const LOAD_RETRY_MS = 50;
-const SCHEDULER_DEAD_AFTER_MS = 5_000;
 
 /** Begins a tenure: loads what is open, behind the fence, then opens the port. */
-export async function activate(options: ActivateOptions): Promise<Active> {
-  const { config, clock, log, guard, lane, reader, failpoints } = options;
+export async function activate(options: AssembleOptions): Promise<Active> {
+  const { config, clock, log, guard, reader, failpoints } = options;
   const { pair, node } = config;
   const { term } = guard;
-  const committer = new Committer({
-    lane,
-    guard,
-    owner: { pair, term },
-    log,
-    onCommitted: (batch, written) => {
-      state.noteCommitted(batch, written);
-      hooks.noteCommitted(batch);
-      deliverer.noteCommitted(batch);
-    },
-    onOutputCut: (runs) => void state.apply({ events: runs.map((run) => cutEvent(run, clock)) }),
-    onDeposed: options.onDeposed,
-    onDefect: options.onDefect,
-  });
-  const newId = makeIds(() => clock.wallMs());
-  const context: TenureContext = {
-    pair,
-    node,
-    term,
-    guard,
-    committer,
-    clock,
-    log,
-    failpoints,
-    newId,
-  };
-  const state = new WorkState(context);
-  const agents = new AgentService(context, state, config.agents);
-  const planner = new RunPlanner(context, state);
-  const runs = new RunService(context, state, reader, planner);
-  const jobs = new JobService(context, state);
-  const bulk = new BulkService({ context, state, jobs, runs, planner });
-  const { limitBytes: outputLimit } = config.output;
-  const books = makeBooks(context, state, options.keystore);
-  const { tokens, secrets } = books;
-  const isOpen = (run: string) => state.open(run) !== null;
-  const masks = new OutputMasks({ secrets, reader, isOpen });
-  const reports = new ReportService(context, { state, agents, reader, masks, outputLimit });
-  const dispatcher = new Dispatcher(context, { state, agents, secrets });
-  const scheduler = new Scheduler(context, { state, planner, runs });
-  const backfill = new BackfillService({ context, state, planner, reader });
-  const lateWatch = new LateWatch(context, state);
-  agents.onHigherTerm = options.onHigherTerm;
-  runs.onCancel = (run) => agents.orderCancel(run);
-  state.onCancel = (run) => agents.orderCancel(run);
-  state.onEnded = (run) => planner.followersOf(run);
-  state.onNew = (run) => lateWatch.note(run);
-  planner.targetsOf = (definition) => agents.targetsOf(definition);
-  planner.isAwaited = (agent) => agents.isAwaited(agent);
-  backfill.onBegin = (name) => scheduler.settle(name);
-  jobs.onChange = (name) => scheduler.settle(name);
-  state.onQueued = () => dispatcher.kick();
-  committer.onGather = () => dispatcher.decide();
-  const hooks = new HookService(context, state);
-  state.deliveriesOf = (events) => hooks.deliveriesOf(events);
+  const plane = assemble(options);
+  const { context, committer, state, agents, hooks, dispatcher, scheduler, lateWatch } = plane;
   const deliverer = new Deliverer({ context, state, reader, hooks, send });
   const { database, schema } = config;
   const retention = new Retention({
@@ -143,36 +47,17 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     hooks: () => hooks.all().map(({ id }) => id),
   });
 
+  plane.onCommitted = (batch) => deliverer.noteCommitted(batch);
+
   failpoints.pass('before-load');
   const { work, security } = await load(options);
   state.load(work);
-  books.load(security);
+  plane.books.load(security);
   hooks.load(work.hooks);
   const since = Math.round(clock.wallMs());
-  const problems = () =>
-    scheduler.tickAgeMs > SCHEDULER_DEAD_AFTER_MS ? [describeTick(scheduler.tickAgeMs)] : [];
   let isFailsafe = false;
   const server = new ApiServer({ guard, node, listen: config.controller.listen, log });
-  const handle = makeHandler({
-    context,
-    state,
-    agents,
-    runs,
-    backfill,
-    bulk,
-    jobs,
-    reports,
-    hooks,
-    reader,
-    since,
-    problems,
-    isFailsafe: () => isFailsafe,
-    callers: makeCallers(config.token, tokens),
-    tokens,
-    secrets,
-    isClosing: server.closing,
-    gate: server.gate,
-  });
+  const handle = plane.handlerIn({ server, isFailsafe: () => isFailsafe, since });
   failpoints.pass('before-open');
   await server.open(handle);
   failpoints.pass('after-open');
@@ -189,7 +74,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   });
 
   return {
-    problems,
+    problems: plane.problems,
     storeSuspected: () => committer.suspect(),
     setFailsafe: (is) => {
       if (is === isFailsafe) return;
@@ -229,7 +114,7 @@ interface Loaded {
 }
 
 /** Tries until the tenure is over: the grant came from the same database a moment ago. */
-async function load({ config, guard, lane, log }: ActivateOptions): Promise<Loaded> {
+async function load({ config, guard, lane, log }: AssembleOptions): Promise<Loaded> {
   for (;;) {
     try {
       return await lane.transaction(
@@ -251,15 +136,6 @@ async function load({ config, guard, lane, log }: ActivateOptions): Promise<Load
   }
 }
 
-function describeTick(ageMs: number): string {
-  return `the scheduler has not ticked for ${Math.round(ageMs)} ms`;
-}
-
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref());
-}
-
-function cutEvent(run: string, clock: Clock): NewEvent {
-  const message = 'its output is cut: the database has no room for more of it';
-  return { at: Math.round(clock.wallMs()), kind: 'output-cut', subject: run, message, facts: {} };
 }

@@ -14,8 +14,12 @@ import { judgeKey } from '@understudy/shared/runtime/pair-key';
 import type { z } from 'zod';
 import { type Active, activate } from './active.ts';
 import { readFailpoints } from './failpoints.ts';
+import { rehearse } from './rehearsal/rehearse.ts';
 import { WriterLane } from './store/lane.ts';
+import { loadOpenWork } from './store/load.ts';
+import { loadSecurity } from './store/load-security.ts';
 import { Reader } from './store/reader.ts';
+import type { Execute } from './store/write-batch.ts';
 import { TenureGuard } from './tenure/guard.ts';
 import { Watchdog } from './tenure/watchdog.ts';
 
@@ -34,6 +38,8 @@ type ToControllerParsed = z.infer<typeof toControllerSchema>;
 const WARM_CHECK_EVERY_MS = 10_000;
 const WARM_RETRY_MS = 500;
 const WARM_CHECK_LIMIT_MS = 2_000;
+/** A pair that has just started has better things to do. */
+const REHEARSE_AFTER_MS = 1_000;
 /** Held for so long without a word, it ends: nobody may be served by halves for ever. */
 const HELD_LIMIT_MS = 10_000;
 /** So long before its end a forwarder takes nothing new. */
@@ -49,6 +55,7 @@ export class Controller {
   #warmTimer: NodeJS.Timeout | null = null;
   #notReadyBecause: string | null = null;
   #keystore: Keystore | null = null;
+  readonly #curtain = new AbortController();
   #guard: TenureGuard | null = null;
   #active: Active | null = null;
   #heldLimit: NodeJS.Timeout | undefined;
@@ -73,7 +80,7 @@ export class Controller {
 
   /** Connects, and says `ready`; goes on looking while it waits, and says so when it changes. */
   warmUp(): void {
-    void this.#warm();
+    void this.#warm().then(() => this.#rehearse());
   }
 
   hear(said: ToControllerParsed): void {
@@ -106,7 +113,8 @@ export class Controller {
     let problem: string | null = null;
     try {
       await this.#watchdog.whenWatching();
-      await this.#lane.ask('select 1', WARM_CHECK_LIMIT_MS);
+      if (this.#lane.isConnected) await this.#lane.ask('select 1', WARM_CHECK_LIMIT_MS);
+      else await this.#lane.practise(WARM_CHECK_LIMIT_MS, practiseLoading);
       await this.#reader.warm();
       problem = await this.#lookAtKey();
     } catch (error) {
@@ -116,6 +124,19 @@ export class Controller {
     this.#say(problem);
     const pauseMs = problem === null ? WARM_CHECK_EVERY_MS : WARM_RETRY_MS;
     this.#warmTimer = setTimeout(() => void this.#warm(), pauseMs);
+  }
+
+  /** Once it is warm: its first second as the active is to find its code compiled. */
+  async #rehearse(): Promise<void> {
+    const { config, clock, log } = this.#options;
+    const { signal } = this.#curtain;
+    const reader = this.#reader;
+    try {
+      await pause(REHEARSE_AFTER_MS, null, { signal });
+      await rehearse({ config, clock, reader, signal });
+    } catch (error) {
+      if (!signal.aborted) log.warn('the rehearsal broke off', { error: messageOf(error) });
+    }
   }
 
   /** What is wrong with the key store of this node; null when it is the pair's. */
@@ -138,6 +159,7 @@ export class Controller {
     const { config, clock, log, tell, end } = this.#options;
     if (this.#guard !== null) return;
     if (this.#warmTimer !== null) clearTimeout(this.#warmTimer);
+    this.#curtain.abort();
     const { ttlMs, marginMs } = config.timers;
     const guard = new TenureGuard(tenure, {
       clock,
@@ -251,4 +273,10 @@ export class Controller {
     await this.#active?.drain(graceMs, isAsked);
     this.#options.end(exitCodes.ok, 'was asked to');
   }
+}
+
+/** For a pair that does not exist: the statements are planned, and the database knows its tables. */
+async function practiseLoading(execute: Execute): Promise<void> {
+  await loadOpenWork('', 0n, execute);
+  await loadSecurity('', execute);
 }

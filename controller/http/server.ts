@@ -12,11 +12,13 @@ import type { Listen } from '@understudy/shared/runtime/config/types';
 import type { Log } from '@understudy/shared/runtime/log';
 import type { TenureGuard } from '../tenure/guard.ts';
 import { type Elsewhere, Gate } from './gate.ts';
+import { hiddenPath } from './hidden-path.ts';
 
 export interface ApiServerOptions {
   readonly guard: TenureGuard;
   readonly node: string;
-  readonly listen: Listen;
+  /** Where it listens; `path`: at a socket of this host. */
+  readonly listen: Listen | { readonly path: string };
   readonly log: Log;
 }
 
@@ -79,9 +81,10 @@ export class ApiServer {
     const server = this.#server;
     if (server === null) return;
     this.#closing.abort();
+    await rehearseClose();
     // Here, for `close` would do it after the last look at who waits, and it takes a while.
     server.closeIdleConnections();
-    await allAccepted();
+    await allAccepted(server);
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     // A connection whose answer ends now stays open for the next request: it is closed when it is idle.
     const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_EVERY_MS);
@@ -117,10 +120,9 @@ export class ApiServer {
   }
 
   #listen(server: Server): Promise<void> {
-    const { host, port } = this.#options.listen;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ host, port, backlog: 4_096 }, () => {
+      server.listen({ ...this.#options.listen, backlog: 4_096 }, () => {
         server.off('error', reject);
         resolve();
       });
@@ -128,21 +130,44 @@ export class ApiServer {
   }
 }
 
-/** A turn of the event loop in which nothing is done takes less, on a host that is not busy. */
-const EMPTY_TURN_MS = 0.05;
-const LOOK_FOR_MS = 100;
+const ACCEPT_FOR_MS = 100;
 
 /**
- * When a port is closed the kernel resets whoever is connected and was not accepted yet. All are accepted
- * when a turn of the event loop begins, so this resolves after a turn in which little else was done.
+ * When a port is closed the kernel resets whoever is connected and was not accepted yet. libuv accepts one
+ * connection in each turn of the event loop, so this resolves right after a turn that brought none.
  */
-async function allAccepted(): Promise<void> {
-  const until = performance.now() + LOOK_FOR_MS;
-  let before = Number.NEGATIVE_INFINITY;
-  for (;;) {
-    await new Promise((resolve) => setImmediate(resolve));
-    const now = performance.now();
-    if (now - before < EMPTY_TURN_MS || now >= until) return;
-    before = now;
+async function allAccepted(server: Server): Promise<void> {
+  const until = performance.now() + ACCEPT_FOR_MS;
+  let accepted = 0;
+  const count = () => {
+    accepted += 1;
+  };
+  server.on('connection', count);
+  // The rest of the turn in which this was asked has perhaps looked at the port already.
+  await nextTurn();
+  for (let before = -1; accepted !== before && performance.now() < until; ) {
+    before = accepted;
+    await nextTurn();
   }
+  server.off('connection', count);
+}
+
+/**
+ * Closes a server that nobody can reach. What runs for the first time is compiled first: with that, one to
+ * two milliseconds would pass between the last look at who waits and the end of the port, else 0.05.
+ */
+async function rehearseClose(): Promise<void> {
+  const server = createServer();
+  const isOpen = await new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen({ path: hiddenPath() }, () => resolve(true));
+  });
+  if (!isOpen) return;
+  server.closeIdleConnections();
+  await allAccepted(server);
+  await new Promise((resolve) => server.close(resolve));
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

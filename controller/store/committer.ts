@@ -9,7 +9,7 @@ import { OutputCut } from './output-cut.ts';
 import { type Owner, type Written, writeBatch } from './write-batch.ts';
 
 export interface CommitterOptions {
-  readonly lane: WriterLane;
+  readonly lane: Pick<WriterLane, 'transaction'>;
   readonly guard: TenureGuard;
   readonly owner: Owner;
   readonly log: Log;

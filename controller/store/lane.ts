@@ -56,6 +56,16 @@ export class WriterLane {
     });
   }
 
+  /** Statements that only read, and are not fenced: what they give is good for nothing but practice. */
+  async practise(timeoutMs: number, work: (execute: Execute) => Promise<unknown>): Promise<void> {
+    const connection = await this.#open();
+    await this.#limited(connection, timeoutMs, async () => {
+      await connection.client.query('begin read only');
+      await work(executeOn(connection));
+      await connection.client.query('rollback');
+    });
+  }
+
   /**
    * One fenced transaction. BEGIN and the fence travel together, so the fence costs no round trip. Rejects
    * with `DeposedError` when the term is over.
@@ -64,10 +74,7 @@ export class WriterLane {
     const connection = await this.#open();
     const { client } = connection;
     const pair = client.escapeLiteral(this.#options.pair);
-    const execute: Execute = async (statement) => {
-      const { rows } = await client.query({ ...statement, values: [...statement.values] });
-      return rows;
-    };
+    const execute = executeOn(connection);
     return await this.#limited(connection, options.timeoutMs, async (pause) => {
       await client.query(`begin; select fence(${pair}, ${formatTerm(options.term)})`);
       const result = await work(execute);
@@ -128,6 +135,13 @@ export class WriterLane {
       clearTimeout(limit);
     }
   }
+}
+
+function executeOn({ client }: Connection): Execute {
+  return async (statement) => {
+    const { rows } = await client.query({ ...statement, values: [...statement.values] });
+    return rows;
+  };
 }
 
 /** The SQLSTATE of an error of the database, `''` when it has none. */

@@ -21,6 +21,8 @@ export interface Front {
 }
 
 const SEARCH_EVERY_MS = 10;
+/** After a switch-over two ports are open for some seconds: which one is new is found so soon. */
+const LOOK_EVERY_MS = 100;
 const DEFAULT_WAIT_MS = 10_000;
 /** On loopback a connection is made or refused at once; a full queue is neither. */
 const CONNECT_TIMEOUT_MS = 1_000;
@@ -28,9 +30,10 @@ const CONNECT_TIMEOUT_MS = 1_000;
 const LAST_WORDS_MS = 5_000;
 
 /**
- * One address for users: forwards each TCP connection to the controller whose port is open. Stands in
- * for the load balancer or virtual IP of a real installation. It looks at no byte; a connection
- * whose controller ends is closed, and one that comes while there is none waits for the next.
+ * One address for users: forwards each TCP connection to the controller whose port is open, and of two to
+ * the one that opened later, for the other only forwards. Stands in for the load balancer or virtual IP of
+ * a real installation. It looks at no byte; a connection whose controller ends is closed, and one that comes
+ * while there is none waits for the next.
  */
 export async function startFront(options: FrontOptions): Promise<Front> {
   const finder = new UpstreamFinder(options.upstreams);
@@ -81,16 +84,17 @@ class UpstreamFinder {
   readonly #upstreams: readonly Upstream[];
   #last: Upstream | undefined;
   #search: Promise<Upstream | null> | null = null;
-  #stopped = false;
+  readonly #stopping = new AbortController();
 
   constructor(upstreams: readonly Upstream[]) {
     this.#upstreams = upstreams;
     this.#last = upstreams[0];
+    void this.#look();
   }
 
   /** A connection to the open port; null when none opened until the deadline. */
   async connect(deadline: number): Promise<Socket | null> {
-    while (!this.#stopped && performance.now() < deadline) {
+    while (!this.#stopping.signal.aborted && performance.now() < deadline) {
       const socket = this.#last === undefined ? null : await tryConnect(this.#last);
       if (socket !== null) return socket;
       this.#search ??= this.#find().finally(() => {
@@ -107,17 +111,32 @@ class UpstreamFinder {
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#stopping.abort();
+  }
+
+  /** Notices a port that was closed and opens beside the one that is in use: from now on it is used. */
+  async #look(): Promise<void> {
+    const signal = this.#stopping.signal;
+    const open = new Set(this.#upstreams);
+    while (!signal.aborted) {
+      for (const upstream of this.#upstreams) {
+        const isOpen = upstream === this.#last || (await isReached(upstream));
+        if (!isOpen) open.delete(upstream);
+        else if (!open.has(upstream)) {
+          open.add(upstream);
+          this.#last = upstream;
+        }
+      }
+      await delay(LOOK_EVERY_MS, null, { signal }).catch(() => undefined);
+    }
   }
 
   async #find(): Promise<Upstream | null> {
     // A search lives no longer than a connection waits: one that nobody waits for must not go on.
     const deadline = performance.now() + DEFAULT_WAIT_MS;
-    while (!this.#stopped && performance.now() < deadline) {
+    while (!this.#stopping.signal.aborted && performance.now() < deadline) {
       for (const upstream of this.#upstreams) {
-        const socket = await tryConnect(upstream);
-        if (socket === null) continue;
-        socket.destroy();
+        if (!(await isReached(upstream))) continue;
         this.#last = upstream;
         return upstream;
       }
@@ -125,6 +144,12 @@ class UpstreamFinder {
     }
     return null;
   }
+}
+
+async function isReached(upstream: Upstream): Promise<boolean> {
+  const socket = await tryConnect(upstream);
+  socket?.destroy();
+  return socket !== null;
 }
 
 function tryConnect(upstream: Upstream): Promise<Socket | null> {

@@ -78,7 +78,7 @@ test('a command that can not be started is said to be so', async (t) => {
   new AgentProcess(t, { controllers: [controller.url] });
   await controller.untilFollowed();
   for (const [command, reason] of [
-    [['no-such-program'], /ENOENT/],
+    [['/no-such-folder/program'], /ENOENT/],
     [['/etc/passwd'], /EACCES/],
     [['/bin/echo', 'x'.repeat(200_000)], /E2BIG/],
   ] as const) {

@@ -15,9 +15,8 @@ test.after.always(() => store.end());
 const HOLD_MS = 400;
 /** Longer than a busy machine needs for what has come. */
 const FORWARD_MS = 60_000;
-/** The longest that a request may wait through a switch-over, where they usually take no longer than that. */
-const LONGEST_MS = 500;
-const USUAL_MS = 100;
+/** Nobody is to be kept waiting until some time limit frees him. */
+const LONGEST_MS = 5_000;
 
 async function pair(t: ExecutionContext): Promise<{ a: Bench; b: Bench }> {
   const a = await Bench.start(t, store.postgres);
@@ -55,8 +54,8 @@ test.serial(
     const usual = longestMs(outcomes.filter(({ sentAt, tookMs }) => sentAt + tookMs < begun));
     const longest = longestMs(outcomes);
     t.log({ requests: outcomes.length, longest, usual, changeMs });
-    // On a machine that has no time for its requests anyway, how long one takes says nothing.
-    t.true(longest <= LONGEST_MS || usual > USUAL_MS);
+    // How long is for a benchmark; nobody may be forgotten until some time limit frees him.
+    t.true(longest <= LONGEST_MS);
     t.true(outcomes.some(({ node }) => node === 'a'));
     t.true(outcomes.some(({ node }) => node === 'b'));
     const runs = (await b.query('select id from understudy.run')).map(

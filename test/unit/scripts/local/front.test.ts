@@ -75,6 +75,26 @@ test('a connection that comes while none is open waits for the next', async (t) 
   await echo.kill();
 });
 
+test('of two that are open, the one that opened later gets what is new', async (t) => {
+  const [a, spare] = [await startEcho('a'), await freePort()];
+  const front = await startFront({ port: 0, upstreams: upstreams(a.port, spare) });
+  const kept = await open(front.port);
+  t.is(await firstText(kept), 'a');
+
+  const b = await startEcho('b', spare);
+  for (let text = 'a'; text !== 'b'; ) {
+    const socket = await open(front.port);
+    text = await firstText(socket);
+    socket.destroy();
+  }
+  const back = once(kept, 'data');
+  kept.write('still here');
+  t.is(String((await back)[0]), 'still here');
+  kept.destroy();
+  await front.close();
+  await Promise.all([a.kill(), b.kill()]);
+});
+
 test('a connection is closed when the one it reached dies, and a new one reaches the other', async (t) => {
   const [a, spare] = [await startEcho('a'), await freePort()];
   const front = await startFront({ port: 0, upstreams: upstreams(a.port, spare) });

@@ -1,0 +1,75 @@
+import type { Clock } from '@understudy/shared/runtime/clock';
+import { msToNs } from '@understudy/shared/runtime/clock';
+import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
+import { silentLog } from '@understudy/shared/runtime/log';
+import { assemble, type WorkPlane } from '../assemble.ts';
+import { hiddenPath } from '../http/hidden-path.ts';
+import { ApiServer } from '../http/server.ts';
+import type { Reader } from '../store/reader.ts';
+import { TenureGuard } from '../tenure/guard.ts';
+import { Caller } from './caller.ts';
+import { Script } from './script.ts';
+
+export interface RehearsalOptions {
+  readonly config: ControllerHostConfig;
+  readonly clock: Clock;
+  /** What is looked for is not there; that the database is asked is part of the play. */
+  readonly reader: Reader;
+  /** Aborts when the real thing begins. */
+  readonly signal: AbortSignal;
+}
+
+const ROUNDS = 100;
+const LIMIT_MS = 5_000;
+
+/**
+ * Plays a tenure of a work plane that nobody sees, so that what a new active does in its first second has run
+ * before: code that runs for the first time is compiled first, and is ten times as slow. It listens at a
+ * hidden socket, has a term that is no grant, and commits to nothing: not a row is written. Gives how many
+ * rounds were played; rejects when the play broke off for another reason than its signal or its end of time.
+ */
+export async function rehearse(options: RehearsalOptions): Promise<number> {
+  const { config, clock, signal } = options;
+  const guard = new TenureGuard(
+    { term: 0n, trustedUntilNs: clock.monotonicNs() + msToNs(2 * LIMIT_MS) },
+    { clock, trustMs: 2 * LIMIT_MS, onSlept: () => undefined },
+  );
+  const until = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
+  let defect: unknown = null;
+  const plane = assemble({
+    ...{ config, clock, guard, reader: options.reader, keystore: null },
+    log: silentLog,
+    failpoints: { pass: () => undefined, stopSchedulerOn: null },
+    lane: { transaction: (_options, work) => work(() => Promise.resolve([])) },
+    onHigherTerm: () => undefined,
+    onDeposed: () => undefined,
+    onDefect: (error) => {
+      defect = error;
+    },
+  });
+  const path = hiddenPath();
+  const server = new ApiServer({ guard, node: config.node, listen: { path }, log: silentLog });
+  const since = clock.wallMs();
+  await server.open(plane.handlerIn({ server, isFailsafe: () => false, since }));
+  const caller = new Caller({ path, token: config.token, signal: until });
+  const script = new Script(caller);
+  try {
+    plane.scheduler.start();
+    await script.begin();
+    while (script.rounds < ROUNDS && !until.aborted) await script.playRound();
+  } catch (error) {
+    if (!until.aborted) throw defect ?? error;
+  } finally {
+    caller.close();
+    rest(plane);
+    server.cutOff();
+  }
+  return script.rounds;
+}
+
+function rest({ agents, dispatcher, scheduler, lateWatch }: WorkPlane): void {
+  agents.leave(null);
+  dispatcher.stop();
+  scheduler.stop();
+  lateWatch.stop();
+}

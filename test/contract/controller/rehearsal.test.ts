@@ -1,0 +1,58 @@
+import { connect } from 'node:net';
+import { rehearse } from '@understudy/controller/rehearsal/rehearse';
+import { Reader } from '@understudy/controller/store/reader';
+import { systemClock } from '@understudy/shared/runtime/clock';
+import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
+import test, { type ExecutionContext } from 'ava';
+import { takePort } from '../../support/cluster/ports.ts';
+import { Bench, startStore, TOKEN } from './bench.ts';
+
+let store: Awaited<ReturnType<typeof startStore>>;
+test.before(async () => {
+  store = await startStore();
+});
+test.after.always(() => store.end());
+
+async function stageOf(t: ExecutionContext) {
+  const bench = await Bench.start(t, store.postgres);
+  const identity = { pair: 'orders', node: 'a', database: bench.database, schema: 'understudy' };
+  const reader = new Reader({ ...identity, onAway: () => t.fail('the database was away') });
+  t.teardown(() => reader.close());
+  const port = await takePort();
+  const config = {
+    ...{ ...identity, token: TOKEN, keystore: null },
+    controller: { listen: { host: '127.0.0.1', port }, url: `http://127.0.0.1:${port}` },
+    agents: { beatEveryMs: 500, lostAfterMs: 60_000 },
+    output: { limitBytes: 1024 ** 2 },
+  } as unknown as ControllerHostConfig;
+  return { bench, port, stage: { config, reader, clock: systemClock } };
+}
+
+test('a rehearsal plays all of its rounds, opens no port and writes not a row', async (t) => {
+  const { bench, port, stage } = await stageOf(t);
+  const playing = rehearse({ ...stage, signal: new AbortController().signal });
+  t.is(await knock(port), 'ECONNREFUSED');
+  const rounds = await playing;
+  t.true(rounds > 0, 'it came to an end of a round');
+  const [rows] = await bench.query(
+    `select (select count(*) from understudy.run) + (select count(*) from understudy.job)
+       + (select count(*) from understudy.agent) + (select count(*) from understudy.event) as count`,
+  );
+  t.deepEqual(rows, { count: '0' });
+});
+
+test('a rehearsal is over at once when the real thing begins', async (t) => {
+  const { stage } = await stageOf(t);
+  const begins = new AbortController();
+  const playing = rehearse({ ...stage, signal: begins.signal });
+  begins.abort();
+  t.is(await playing, 0);
+});
+
+function knock(port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve('open'));
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+  });
+}
