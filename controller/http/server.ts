@@ -130,24 +130,25 @@ export class ApiServer {
   }
 }
 
-const ACCEPT_FOR_MS = 100;
+/** A turn of the event loop in which hardly anything is done takes less. */
+const SHORT_TURN_MS = 0.15;
+const LOOK_FOR_MS = 150;
 
 /**
- * When a port is closed the kernel resets whoever is connected and was not accepted yet. libuv accepts one
- * connection in each turn of the event loop, so this resolves right after a turn that brought none.
+ * When a port is closed the kernel resets whoever is connected and was not accepted yet. The kernel is asked
+ * who that is when a turn of the event loop begins, and libuv accepts one in each turn. So this resolves right
+ * after a turn that brought nobody, and in which there was no time for anybody to come.
  */
 async function allAccepted(server: Server): Promise<void> {
-  const until = performance.now() + ACCEPT_FOR_MS;
+  const until = performance.now() + LOOK_FOR_MS;
   let accepted = 0;
   const count = () => {
     accepted += 1;
   };
   server.on('connection', count);
-  // The rest of the turn in which this was asked has perhaps looked at the port already.
-  await nextTurn();
-  for (let before = -1; accepted !== before && performance.now() < until; ) {
-    before = accepted;
-    await nextTurn();
+  for (let isQuiet = false; !isQuiet && performance.now() < until; ) {
+    const [before, begun] = [accepted, await nextTurn()];
+    isQuiet = (await nextTurn()) - begun < SHORT_TURN_MS && accepted === before;
   }
   server.off('connection', count);
 }
@@ -168,6 +169,7 @@ async function rehearseClose(): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** When the next turn ends, in ms. */
+function nextTurn(): Promise<number> {
+  return new Promise((resolve) => setImmediate(() => resolve(performance.now())));
 }

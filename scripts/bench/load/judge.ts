@@ -74,8 +74,9 @@ function idOf({ answer }: Sent): string {
   return isRun && typeof body.id === 'string' ? body.id : '';
 }
 
-function tellFailure({ wish, isKeptAlive, answer, tookMs }: Sent): string {
+function tellFailure({ wish, isKeptAlive, answer, sentAt, tookMs }: Sent): string {
   const over = isKeptAlive ? 'kept' : 'new';
   const how = answer.kind === 'answered' ? `${answer.status} ${answer.body}` : answer.why;
-  return `failed: ${wish} over a ${over} connection after ${Math.round(tookMs)} ms: ${how}`;
+  const at = new Date(sentAt).toISOString();
+  return `failed: ${wish} of ${at} over a ${over} connection after ${Math.round(tookMs)} ms: ${how}`;
 }

@@ -12,6 +12,8 @@ export interface Sent {
   /** Null: sent without an Idempotency-Key. */
   readonly key: string | null;
   readonly answer: Answer;
+  /** When it was sent, milliseconds since 1970: to be looked up in the logs. */
+  readonly sentAt: number;
   /** From sending to the end of the answer, or to the failure. */
   readonly tookMs: number;
 }
@@ -54,9 +56,9 @@ export function startLoad(options: LoadOptions): Load {
     const key = wish === 'run-once' ? (lastKey ?? randomUUID()) : null;
     if (wish === 'run-once') lastKey = lastKey === null ? key : null;
     const agent = isKeptAlive ? (kept[(index / 2) % kept.length] ?? false) : false;
-    const sentAt = performance.now();
+    const [sentAt, begun] = [Date.now(), performance.now()];
     const answer = await askAny(askFor(wish, { ...options, key, agent }));
-    return { wish, isKeptAlive, key, answer, tookMs: performance.now() - sentAt };
+    return { wish, isKeptAlive, key, answer, sentAt, tookMs: performance.now() - begun };
   };
   const askAny = async (what: Ask): Promise<Answer> => {
     let answer: Answer = { kind: 'refused', why: 'no address' };

@@ -7,7 +7,7 @@ const answered = (status: number, body: unknown) =>
 const reset = { kind: 'broken', why: 'ECONNRESET' } as const;
 
 function sent(wish: Sent['wish'], answer: Sent['answer'], key: string | null = null): Sent {
-  return { wish, answer, key, isKeptAlive: false, tookMs: 3 };
+  return { wish, answer, key, isKeptAlive: false, sentAt: 0, tookMs: 3 };
 }
 
 function run(id: string, state = 'succeeded', attempts = 1): ListedRun {
