@@ -10,6 +10,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { type RefusalCode, refusals } from '../work/refusal.ts';
@@ -46,6 +47,8 @@ export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #base: URL;
   readonly #agent: HttpAgent;
+  #isOpen = false;
+  #looking: Promise<void> | null = null;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
@@ -81,6 +84,7 @@ export class Forwarder {
       const until = performance.now() + RETRY_FOR_MS;
       const mayRepeat = body.type === 'whole' && isHarmlessTwice(request);
       for (;;) {
+        await this.#untilOpen(until);
         const leftMs = until - performance.now();
         const tried = await this.#try({ request, response, body, connectMs: Math.max(1, leftMs) });
         if (tried.type === 'answered' || response.destroyed) return;
@@ -89,12 +93,32 @@ export class Forwarder {
           throw tried.error;
         }
         if (isOver) return refuse(response, `the next controller: ${messageOf(tried.error)}`);
-        await pause(RETRY_EVERY_MS);
+        if (tried.type === 'broken') await pause(RETRY_EVERY_MS);
+        else this.#isOpen = false;
       }
     } catch (error) {
       // Whether it was carried out is not known: the client must not take this for a refusal.
       if (response.headersSent) response.destroy();
       else fail(response, 'answer-lost', `the next controller: ${messageOf(error)}`);
+    }
+  }
+
+  /** Waits until the next controller's port is open, or the time is over. One looks for all who wait. */
+  async #untilOpen(until: number): Promise<void> {
+    if (this.#isOpen) return;
+    this.#looking ??= this.#look(until).finally(() => {
+      this.#looking = null;
+    });
+    await this.#looking;
+  }
+
+  async #look(until: number): Promise<void> {
+    const { hostname, port, protocol } = this.#base;
+    const host = hostname.replace(/^\[|\]$/g, '');
+    const number = Number(port === '' ? (protocol === 'https:' ? 443 : 80) : port);
+    while (!this.#isOpen && performance.now() < until) {
+      this.#isOpen = await isReached(host, number, until - performance.now());
+      if (!this.#isOpen) await pause(RETRY_EVERY_MS);
     }
   }
 
@@ -144,6 +168,19 @@ interface TryOptions {
   readonly response: ServerResponse;
   readonly body: Body;
   readonly connectMs: number;
+}
+
+function isReached(host: string, port: number, timeoutMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const give = (is: boolean) => {
+      socket.destroy();
+      resolve(is);
+    };
+    socket.setTimeout(Math.max(1, timeoutMs), () => give(false));
+    socket.once('connect', () => give(true));
+    socket.once('error', () => give(false));
+  });
 }
 
 /** Passes an answer on as it comes. Rejects when it breaks off. */
