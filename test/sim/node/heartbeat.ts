@@ -47,7 +47,9 @@ export class SimHeartbeat {
   state: RoleState;
   /** It has cleaned up after its predecessor, and its machine runs. */
   isRunning = false;
-  /** Asked to stop. */
+  /** Asked to stop, though it may not know yet: its host may stand still. */
+  isAskedToStop = false;
+  /** On its way to its end. */
   isStopping = false;
   /** The highest term whose tenure ended here without the store knowing. */
   tenureOver: Term | null = null;
@@ -74,6 +76,7 @@ export class SimHeartbeat {
 
   /** As by SIGTERM. */
   stop(): void {
+    this.isAskedToStop = true;
     this.process.take(() => {
       this.isStopping = true;
       if (this.isRunning) this.dispatch({ kind: 'stop' });

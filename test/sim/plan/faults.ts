@@ -273,7 +273,7 @@ export class Faults {
   /** A service manager starts a heartbeat that was stopped, once it has ended. */
   #startAgain(node: Node): void {
     if (node.heartbeat === null) return node.startHeartbeat();
-    if (!node.heartbeat.isStopping) return;
+    if (!node.heartbeat.isAskedToStop) return;
     this.#world.engine.after(100, () => this.#startAgain(node));
   }
 
