@@ -64,6 +64,7 @@ export async function activate(options: AssembleOptions): Promise<Active> {
   agents.load(work.agents);
   scheduler.start();
   lateWatch.start();
+  hooks.sealPlain();
   void state.apply({ events: [tenureBegun(work, { node, term, at: since })] });
   dispatcher.kick();
   deliverer.start();

@@ -132,7 +132,7 @@ export function assemble(options: AssembleOptions): WorkPlane {
   jobs.onChange = (name) => scheduler.settle(name);
   state.onQueued = () => dispatcher.kick();
   committer.onGather = () => dispatcher.decide();
-  const hooks = new HookService(context, state);
+  const hooks = new HookService(context, state, options.keystore);
   state.deliveriesOf = (events) => hooks.deliveriesOf(events);
   const problems = () =>
     scheduler.tickAgeMs > SCHEDULER_DEAD_AFTER_MS ? [describeTick(scheduler.tickAgeMs)] : [];

@@ -55,7 +55,7 @@ export function hookRoutes({ hooks, reader }: AppParts): Routes {
       body: hookSchema,
       isSecret: true,
       answers: { 200: theHook, 201: { what: 'the hook, which is new', body: hookViewSchema } },
-      errors: ['too-many', 'store-away'],
+      errors: ['no-keystore', 'too-many', 'store-away'],
     },
     async (context, { body, by }) => {
       const name = check(nameSchema, nameOf(context));

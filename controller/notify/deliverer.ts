@@ -11,14 +11,14 @@ import { momentOf, type TenureContext } from '../work/context.ts';
 import type { WorkState } from '../work/state.ts';
 import type { HookService } from './hooks.ts';
 import { judge } from './judge.ts';
-import type { Send } from './send.ts';
+import type { Send, Sent } from './send.ts';
 import { signatureOf } from './signature.ts';
 
 export interface DelivererParts {
   readonly context: TenureContext;
   readonly state: Pick<WorkState, 'apply'>;
   readonly reader: Pick<Reader, 'select' | 'isAway'>;
-  readonly hooks: Pick<HookService, 'all'>;
+  readonly hooks: Pick<HookService, 'all' | 'secretOf'>;
   readonly send: Send;
 }
 
@@ -161,10 +161,9 @@ export class Deliverer implements Background {
   }
 
   async #deliver(hook: HookRecord, lane: Lane, delivery: PendingDelivery): Promise<void> {
-    const { context, send } = this.#parts;
-    const { url, timeout, giveUpAfter } = hook.definition;
-    const headers = headersOf(hook, delivery, context.clock.wallMs());
-    const sent = await send({ url, headers, body: delivery.body, timeoutMs: timeout });
+    const { context } = this.#parts;
+    const { giveUpAfter } = hook.definition;
+    const sent = await this.#send(hook, delivery);
     const outcome = judge(delivery, sent, {
       hook: hook.id,
       giveUpAfterMs: giveUpAfter,
@@ -177,6 +176,20 @@ export class Deliverer implements Background {
     const events =
       outcome.state === 'given-up' ? [givenUp(hook, outcome, momentOf(context).now)] : [];
     await this.#parts.state.apply({ outcomes: [outcome], events });
+  }
+
+  async #send(hook: HookRecord, delivery: PendingDelivery): Promise<Sent> {
+    const { context, send, hooks } = this.#parts;
+    const { url, timeout } = hook.definition;
+    let secret: string | null;
+    try {
+      secret = hooks.secretOf(hook);
+    } catch (error) {
+      // Somebody else has written it: unsigned it must not go.
+      return { type: 'failed', problem: `its secret can't be decrypted: ${messageOf(error)}` };
+    }
+    const headers = headersOf(delivery, { wallMs: context.clock.wallMs(), secret });
+    return await send({ url, headers, body: delivery.body, timeoutMs: timeout });
   }
 
   #noteFailure(hook: HookRecord, lane: Lane, { problem, id }: DeliveryOutcome): void {
@@ -204,9 +217,8 @@ export class Deliverer implements Background {
 }
 
 function headersOf(
-  hook: HookRecord,
   delivery: PendingDelivery,
-  wallMs: number,
+  { wallMs, secret }: { readonly wallMs: number; readonly secret: string | null },
 ): Record<string, string> {
   const timestamp = `${Math.floor(wallMs / 1_000)}`;
   return {
@@ -216,9 +228,9 @@ function headersOf(
     'Understudy-Event': delivery.event,
     'Understudy-Attempt': `${delivery.attempts + 1}`,
     'Understudy-Timestamp': timestamp,
-    ...(hook.secret === null
+    ...(secret === null
       ? {}
-      : { 'Understudy-Signature': signatureOf(hook.secret, timestamp, delivery.body) }),
+      : { 'Understudy-Signature': signatureOf(secret, timestamp, delivery.body) }),
   };
 }
 

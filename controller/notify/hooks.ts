@@ -1,5 +1,6 @@
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type { Hook } from '@understudy/shared/protocol/hooks';
+import type { Keystore } from '@understudy/shared/runtime/keystore';
 import type { By } from '../security/audit.ts';
 import type { Batch } from '../store/changes.ts';
 import type { HookRecord, NewDelivery } from '../store/hook-records.ts';
@@ -7,6 +8,7 @@ import type { NewEvent } from '../store/records.ts';
 import { committed, momentOf, requireStore, type TenureContext } from '../work/context.ts';
 import { Refusal } from '../work/refusal.ts';
 import type { WorkState } from '../work/state.ts';
+import { HookSecrets } from './hook-secrets.ts';
 import { noticeOf, toldOf } from './notices.ts';
 
 const MOST_HOOKS = 100;
@@ -15,13 +17,19 @@ const MOST_HOOKS = 100;
 export class HookService {
   readonly #context: TenureContext;
   readonly #state: Pick<WorkState, 'apply'>;
+  readonly #secrets: HookSecrets;
   /** As decided. */
   readonly #hooks = new Map<string, HookRecord>();
   readonly #committed = new Map<string, HookRecord>();
 
-  constructor(context: TenureContext, state: Pick<WorkState, 'apply'>) {
+  constructor(
+    context: TenureContext,
+    state: Pick<WorkState, 'apply'>,
+    keystore: Keystore | null,
+  ) {
     this.#context = context;
     this.#state = state;
+    this.#secrets = new HookSecrets(context.pair, keystore);
   }
 
   load(hooks: readonly HookRecord[]): void {
@@ -29,6 +37,27 @@ export class HookService {
       this.#hooks.set(hook.name, hook);
       this.#committed.set(hook.name, hook);
     }
+  }
+
+  /** Seals what an earlier version stored as it was given. Without a key store it stays as it is. */
+  sealPlain(): void {
+    const sealed = [...this.#hooks.values()].flatMap((hook): HookRecord[] => {
+      if (hook.secret?.type !== 'plain') return [];
+      if (!this.#secrets.canSeal) {
+        const { name } = hook;
+        this.#context.log.warn('the secret of a hook is not encrypted: set keystore', { name });
+        return [];
+      }
+      return [{ ...hook, secret: this.#secrets.seal(hook.id, hook.secret.text) }];
+    });
+    if (sealed.length === 0) return;
+    for (const hook of sealed) this.#hooks.set(hook.name, hook);
+    void this.#state.apply({ hooks: sealed });
+  }
+
+  /** What signs the notices of a hook; null: nothing does. */
+  secretOf(hook: HookRecord): string | null {
+    return this.#secrets.open(hook);
   }
 
   noteCommitted({ hooks }: Pick<Batch, 'hooks'>): void {
@@ -61,11 +90,12 @@ export class HookService {
     if (old === undefined && this.#hooks.size >= MOST_HOOKS) {
       throw new Refusal('too-many', `there are ${MOST_HOOKS} hooks already`);
     }
+    const id = old?.id ?? this.#context.newId();
     const hook: HookRecord = {
       name,
-      id: old?.id ?? this.#context.newId(),
+      id,
       definition,
-      secret: secret === undefined ? (old?.secret ?? null) : secret,
+      secret: this.#secretFor(id, secret, old),
       createdAt: old?.createdAt ?? now,
       updatedAt: now,
     };
@@ -103,6 +133,12 @@ export class HookService {
         })
         .map((hook) => this.#deliveryTo(hook, event, told));
     });
+  }
+
+  /** Left out, the one there was stays; null: none. */
+  #secretFor(id: string, wanted: Hook['secret'], old: HookRecord | undefined): HookRecord['secret'] {
+    if (wanted === undefined) return old?.secret ?? null;
+    return wanted === null ? null : this.#secrets.seal(id, wanted);
   }
 
   #deliveryTo(

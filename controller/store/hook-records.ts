@@ -1,4 +1,11 @@
 import type { DeliveryState, Hook, HookEvent } from '@understudy/shared/protocol/hooks';
+import type { Sealed } from '@understudy/shared/runtime/keystore';
+
+/** What signs the notices of a hook, as it is stored. */
+export type HookSecret =
+  | { readonly type: 'sealed'; readonly keyId: string; readonly sealed: Sealed }
+  /** Stored by a version that did not seal it. */
+  | { readonly type: 'plain'; readonly text: string };
 
 /** A web hook. Instants are milliseconds since 1970. */
 export interface HookRecord {
@@ -6,7 +13,7 @@ export interface HookRecord {
   /** Of this life of the name. */
   readonly id: string;
   readonly definition: Omit<Hook, 'secret'>;
-  readonly secret: string | null;
+  readonly secret: HookSecret | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }

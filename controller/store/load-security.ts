@@ -1,7 +1,7 @@
-import type { Sealed } from '@understudy/shared/runtime/keystore';
 import type { SecretRecord } from '../security/secrets.ts';
 import type { TokenRecord } from '../security/tokens.ts';
 import { ms, type Row } from './rows.ts';
+import { type SealedText, sealedFrom } from './sealed-text.ts';
 import type { Execute } from './write-batch.ts';
 
 /** What a new active must know of who may do what. */
@@ -38,11 +38,6 @@ function tokenFrom(row: Row): TokenRecord {
   return row as Row & TokenRecord;
 }
 
-interface SealedText {
-  readonly nonce: string;
-  readonly data: string;
-}
-
 function secretFrom(row: Row): SecretRecord {
   const { nonce, data, former, ...rest } = row as Row & SealedText & { former: SealedText[] };
   return {
@@ -50,8 +45,4 @@ function secretFrom(row: Row): SecretRecord {
     sealed: sealedFrom({ nonce, data }),
     former: former.map(sealedFrom),
   };
-}
-
-function sealedFrom({ nonce, data }: SealedText): Sealed {
-  return { nonce: Buffer.from(nonce, 'base64'), data: Buffer.from(data, 'base64') };
 }

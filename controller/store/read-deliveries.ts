@@ -1,16 +1,30 @@
 import { type DeliveryState, hookSchema } from '@understudy/shared/protocol/hooks';
-import type { DeliveryRecord, HookRecord, PendingDelivery } from './hook-records.ts';
+import type { DeliveryRecord, HookRecord, HookSecret, PendingDelivery } from './hook-records.ts';
 import type { Reader } from './reader.ts';
 import { ms, type Row } from './rows.ts';
+import { type SealedText, sealedFrom } from './sealed-text.ts';
 
 export type Select = Pick<Reader, 'select'>;
 
-export const hookColumns = `name, id, definition, secret, ${ms('created_at', 'createdAt')},
+export const hookColumns = `name, id, definition, secret, sealed, ${ms('created_at', 'createdAt')},
   ${ms('updated_at', 'updatedAt')}`;
 
 export function hookFrom(row: Row): HookRecord {
+  const { secret, sealed, ...rest } = row as Row & StoredSecret;
   const { secret: _, ...definition } = hookSchema.parse(row['definition']);
-  return { ...(row as Row & Omit<HookRecord, 'definition'>), definition };
+  const hook = rest as Row & Omit<HookRecord, 'definition' | 'secret'>;
+  return { ...hook, definition, secret: secretFrom({ secret, sealed }) };
+}
+
+interface StoredSecret {
+  readonly secret: string | null;
+  readonly sealed: (SealedText & { readonly keyId: string }) | null;
+}
+
+function secretFrom({ secret, sealed }: StoredSecret): HookSecret | null {
+  if (secret !== null) return { type: 'plain', text: secret };
+  if (sealed === null) return null;
+  return { type: 'sealed', keyId: sealed.keyId, sealed: sealedFrom(sealed) };
 }
 
 export interface DueOptions {

@@ -1,10 +1,10 @@
 import { formatTerm } from '@understudy/shared/kernel/term';
-import type { Sealed } from '@understudy/shared/runtime/keystore';
 import { type By, mergeAudits, type NewAudit } from '../security/audit.ts';
 import type { SecretRecord } from '../security/secrets.ts';
 import type { TokenRecord } from '../security/tokens.ts';
 import { toJson } from './columns.ts';
 import type { Masking } from './records.ts';
+import { sealedText } from './sealed-text.ts';
 import type { Execute, Owner } from './write-batch.ts';
 
 /** What a step changes of who may do what, and on whose behalf it changes anything. */
@@ -148,10 +148,6 @@ function secretRow([name, secret]: readonly [string, SecretRecord | null]): obje
     updated_at: instant(secret.updatedAt),
     updated_by: secret.updatedBy,
   };
-}
-
-function sealedText({ nonce, data }: Sealed): { readonly nonce: string; readonly data: string } {
-  return { nonce: nonce.toString('base64'), data: data.toString('base64') };
 }
 
 function instant(ms: number | null): string | null {

@@ -1,6 +1,7 @@
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type { Batch } from './changes.ts';
 import type { DeliveryOutcome, HookRecord, NewDelivery } from './hook-records.ts';
+import { sealedText } from './sealed-text.ts';
 import type { Execute, Owner } from './write-batch.ts';
 
 /** Writes what a batch says of hooks and of what they are told. It can be written any number of times. */
@@ -31,13 +32,13 @@ export async function writeHooks(
 
 const DELETE_HOOKS = 'delete from hook where pair = $1 and name = any($2::text[])';
 
-const WRITE_HOOKS = `insert into hook (pair, term, name, id, definition, secret, created_at, updated_at)
-  select $1, $2::bigint, name, id, definition, secret,
+const WRITE_HOOKS = `insert into hook (pair, term, name, id, definition, secret, sealed, created_at, updated_at)
+  select $1, $2::bigint, name, id, definition, secret, sealed,
     to_timestamp(created_at / 1000), to_timestamp(updated_at / 1000)
-  from unnest($3::text[], $4::uuid[], $5::jsonb[], $6::text[], $7::float8[], $8::float8[])
-    as new (name, id, definition, secret, created_at, updated_at)
+  from unnest($3::text[], $4::uuid[], $5::jsonb[], $6::text[], $7::jsonb[], $8::float8[], $9::float8[])
+    as new (name, id, definition, secret, sealed, created_at, updated_at)
   on conflict (pair, name) do update set id = excluded.id, definition = excluded.definition,
-    secret = excluded.secret, created_at = excluded.created_at, updated_at = excluded.updated_at,
+    secret = excluded.secret, sealed = excluded.sealed, created_at = excluded.created_at, updated_at = excluded.updated_at,
     term = excluded.term`;
 
 const INSERT_DELIVERIES = `insert into hook_delivery
@@ -60,10 +61,16 @@ function hookColumns(hooks: readonly HookRecord[]): unknown[] {
     hooks.map(({ name }) => name),
     hooks.map(({ id }) => id),
     hooks.map(({ definition }) => JSON.stringify(definition)),
-    hooks.map(({ secret }) => secret),
+    hooks.map(({ secret }) => (secret?.type === 'plain' ? secret.text : null)),
+    hooks.map(({ secret }) => sealedColumn(secret)),
     hooks.map(({ createdAt }) => createdAt),
     hooks.map(({ updatedAt }) => updatedAt),
   ];
+}
+
+function sealedColumn(secret: HookRecord['secret']): string | null {
+  if (secret?.type !== 'sealed') return null;
+  return JSON.stringify({ keyId: secret.keyId, ...sealedText(secret.sealed) });
 }
 
 function deliveryColumns(deliveries: readonly NewDelivery[]): unknown[] {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { signatureOf } from '@understudy/controller/notify/signature';
 import type { Report } from '@understudy/shared/protocol/agent';
 import type { EventView, Run } from '@understudy/shared/protocol/api';
@@ -9,15 +12,20 @@ import { Bench, type BenchOptions, startStore } from './bench.ts';
 import { FakeWorker } from './fake-worker.ts';
 
 let store: Awaited<ReturnType<typeof startStore>>;
+const folder = mkdtempSync(join(tmpdir(), 'understudy-hooks-'));
+const keystore = join(folder, 'keystore');
 test.before(async () => {
   store = await startStore();
 });
-test.after.always(() => store.end());
+test.after.always(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await store.end();
+});
 
 const SECRET = 'a-secret-of-the-tests';
 
 async function serving(t: ExecutionContext, options: BenchOptions = {}, term = 5n): Promise<Bench> {
-  const bench = await Bench.start(t, store.postgres, options);
+  const bench = await Bench.start(t, store.postgres, { keystore, ...options });
   await bench.activate(term);
   return bench;
 }
@@ -60,14 +68,14 @@ test('a hook is told of a run that failed, with an id, and signed so that its re
   const hook = await putHook(bench, { url: receiver.url, events: ['run.failed'], secret: SECRET });
   t.like(hook, { name: 'h', signed: true, jobs: null, timeout: '10s', giveUpAfter: '1d' });
   const run = await failOnce(bench, await joined(t, bench));
-  const { headers, text, notice } = await receiver.first(() => true);
+  const received = await receiver.first(() => true);
+  const { headers, notice } = received;
   t.like(notice, { event: 'run.failed', pair: 'orders', term: '5', subject: run.id });
   t.like(notice.facts, { job: 'j', state: 'failed', exitCode: 3, agent: 'w1' });
   t.is(headers['understudy-delivery'], notice.id);
   t.is(headers['understudy-event'], 'run.failed');
-  const timestamp = String(headers['understudy-timestamp']);
-  t.is(headers['understudy-signature'], signatureOf(SECRET, timestamp, text));
-  t.true(Math.abs(Date.now() / 1_000 - Number(timestamp)) < 120);
+  t.true(isSigned(received));
+  t.true(Math.abs(Date.now() / 1_000 - Number(headers['understudy-timestamp'])) < 120);
   const [told] = await eventually(
     async () => {
       const found = await deliveries(bench, '?state=delivered');
@@ -96,6 +104,78 @@ test('a hook is told only of what it asked for, and no secret is ever shown', as
   t.true((await putHook(bench, { url: receiver.url, events: ['run.lost'] })).signed);
   t.false((await putHook(bench, { url: receiver.url, events: ['run.lost'], secret: null })).signed);
   t.is(receiver.received.length, 1);
+});
+
+test('F125: what signs is in no table as it was given, and signs for the next active too', async (t) => {
+  const receiver = await Receiver.open(t);
+  const bench = await serving(t);
+  await putHook(bench, { url: receiver.url, events: ['run.failed'], secret: SECRET });
+  for (const table of ['hook', 'event', 'audit']) {
+    const rows = await bench.query(`select t::text as row from understudy.${table} t`);
+    t.true(rows.length > 0, table);
+    t.false(JSON.stringify(rows).includes(SECRET), table);
+  }
+  const next = await serving(t, { beside: bench, node: 'b' }, 6n);
+  await failOnce(next, await joined(t, next));
+  t.true(isSigned(await receiver.first(() => true)));
+});
+
+test('a secret from before they were encrypted is encrypted by the next active, and signs as before', async (t) => {
+  const receiver = await Receiver.open(t);
+  const bench = await serving(t);
+  await putHook(bench, { url: receiver.url, events: ['run.failed'] });
+  await storePlain(bench);
+  const next = await serving(t, { beside: bench, node: 'b' }, 6n);
+  await eventually(
+    async () => {
+      const [row] = await next.query('select secret, sealed from understudy.hook');
+      const { secret, sealed } = row as { secret: string | null; sealed: unknown };
+      return secret === null && sealed !== null ? true : null;
+    },
+    { what: 'the secret to be encrypted' },
+  );
+  t.true((await putHook(next, { url: receiver.url, events: ['run.failed'] })).signed);
+  await failOnce(next, await joined(t, next));
+  t.true(isSigned(await receiver.first(() => true)));
+});
+
+test('without a key store no secret is taken, and the message names the key; one from before goes on signing', async (t) => {
+  const receiver = await Receiver.open(t);
+  const bench = await serving(t, { keystore: null });
+  const hook = { url: receiver.url, events: ['run.failed'] };
+  const refused = await bench.ask('PUT', '/api/v1/hooks/h', { ...hook, secret: SECRET });
+  t.like(refused, { status: 409, body: { error: { code: 'no-keystore' } } });
+  t.regex(JSON.stringify(refused.body), /set `keystore` on its controller hosts/);
+  t.is((await bench.ask('GET', '/api/v1/hooks/h')).status, 404);
+  t.is((await bench.ask('PUT', '/api/v1/hooks/h', { ...hook, secret: null })).status, 201);
+  await storePlain(bench);
+  const next = await serving(t, { beside: bench, node: 'b', keystore: null }, 6n);
+  t.is((await next.ask('PUT', '/api/v1/hooks/h', hook)).status, 200);
+  await failOnce(next, await joined(t, next));
+  t.true(isSigned(await receiver.first(() => true)));
+});
+
+test('a secret that can not be decrypted sends nothing unsigned, and the delivery tells why', async (t) => {
+  const receiver = await Receiver.open(t);
+  const bench = await serving(t);
+  const hook: HookInput = { url: receiver.url, events: ['run.failed'], secret: SECRET };
+  await putHook(bench, hook);
+  // That of another hook, put in its place.
+  await putHook(bench, hook, 'other');
+  await bench.query(`update understudy.hook set sealed =
+    (select sealed from understudy.hook where name = 'other') where name = 'h'`);
+  const next = await serving(t, { beside: bench, node: 'b' }, 6n);
+  await next.ask('DELETE', '/api/v1/hooks/other');
+  await failOnce(next, await joined(t, next));
+  const [tried] = await eventually(
+    async () => {
+      const found = await deliveries(next);
+      return (found[0]?.attempts ?? 0) > 0 ? found : null;
+    },
+    { what: 'the hook to be tried' },
+  );
+  t.regex(tried?.problem ?? '', /its secret can't be decrypted/);
+  t.deepEqual(receiver.received, []);
 });
 
 test('what is not answered with 2xx is sent again, the same to the byte; a redirect is not followed', async (t) => {
@@ -208,7 +288,7 @@ test('what nobody could be told is told by the next active; it tells of the fail
 
 test('a term that was handed over is no fail-over', async (t) => {
   const bench = await serving(t);
-  const next = await Bench.start(t, store.postgres, { beside: bench, node: 'b' });
+  const next = await Bench.start(t, store.postgres, { beside: bench, node: 'b', keystore });
   await bench.query(`insert into understudy.tenure_history
     (pair, term, node, incarnation, basis, evidence, ttl_ms, granted_at, timeline)
     values ('orders', 6, 'b', 'i', 'handed-over', 'a said so', 1000, now(), 1)`);
@@ -241,6 +321,16 @@ test('a wrong hook is refused with each field', async (t) => {
     400,
   );
 });
+
+/** As an earlier version stored it. */
+async function storePlain(bench: Bench): Promise<void> {
+  await bench.query(`update understudy.hook set secret = '${SECRET}', sealed = null`);
+}
+
+function isSigned({ headers, text }: Received): boolean {
+  const timestamp = String(headers['understudy-timestamp']);
+  return headers['understudy-signature'] === signatureOf(SECRET, timestamp, text);
+}
 
 /** The tenures that began, as they are recorded. */
 async function tenuresOf(bench: Bench): Promise<readonly EventView[]> {

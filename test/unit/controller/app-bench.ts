@@ -156,7 +156,7 @@ export async function setUpApp(t: ExecutionContext) {
     },
   };
   const jobs = new JobService(context, state);
-  const hooks = new HookService(context, state);
+  const hooks = new HookService(context, state, keystore);
   const { secret: _, ...wanted } = hookSchema.parse({ url: 'http://h/', events: ['run.lost'] });
   hooks.load([
     { name: 'h', id: RUN, definition: wanted, secret: null, createdAt: 0, updatedAt: 0 },
