@@ -8,9 +8,13 @@ import {
   reportsSchema,
 } from '@understudy/shared/protocol/agent';
 import { nameSchema } from '@understudy/shared/protocol/api';
+import type Koa from 'koa';
 import { z } from 'zod';
+import { mayBe } from '../security/roles.ts';
 import { eventText, openEventStream } from '../stream/sse.ts';
 import type { OrderStream } from '../work/agent-entry.ts';
+import { Refusal } from '../work/refusal.ts';
+import { callerOf } from './admission.ts';
 import type { AppParts } from './app.ts';
 import { Routes } from './routes.ts';
 
@@ -31,9 +35,10 @@ export function agentProtocolRoutes({ agents, reports, context: tenure }: AppPar
       needs: 'agent',
       body: registerSchema,
       answers: { 200: { what: 'what it must know', body: registeredSchema } },
-      errors: ['duplicate-agent', 'late-registration', 'stale-term', 'store-away'],
+      errors: ['wrong-agent', 'duplicate-agent', 'late-registration', 'stale-term', 'store-away'],
     },
     async (context, { body }) => {
+      requireOwn(context, body.agent);
       context.body = await agents.register(body);
     },
   );
@@ -44,9 +49,10 @@ export function agentProtocolRoutes({ agents, reports, context: tenure }: AppPar
       needs: 'agent',
       query: ordersSchema,
       answers: { 200: { what: 'one message an order', type: 'text/event-stream' } },
-      errors: ['unknown-agent', 'late-registration'],
+      errors: ['wrong-agent', 'unknown-agent', 'late-registration'],
     },
     (context, { query: { agent, incarnation, session } }) => {
+      requireOwn(context, agent);
       agents.requireStream(agent, incarnation, session);
       const events = openEventStream(context, () => agents.disconnected(agent, stream));
       const stream: OrderStream = {
@@ -63,14 +69,23 @@ export function agentProtocolRoutes({ agents, reports, context: tenure }: AppPar
       needs: 'agent',
       body: reportsSchema,
       answers: { 200: { what: 'what is committed', body: reportsAnswerSchema } },
-      errors: ['unknown-agent', 'stale-term', 'store-away'],
+      errors: ['wrong-agent', 'unknown-agent', 'stale-term', 'store-away'],
     },
     async (context, { body }) => {
+      requireOwn(context, body.agent);
       const acknowledged = await reports.take(body);
       context.body = { term: formatTerm(tenure.term), acknowledged };
     },
   );
   return routes;
+}
+
+/** A token that was made for one agent is good for no other: who has it can't pass for another host. */
+function requireOwn(context: Pick<Koa.Context, 'state'>, agent: string): void {
+  const caller = callerOf(context);
+  if (mayBe(caller, agent)) return;
+  const message = `the token ${caller.name} is that of agent ${caller.agent}, and not of ${agent}`;
+  throw new Refusal('wrong-agent', message, agent);
 }
 
 const orderTypes = orderSchema.options.map(({ shape }) => shape.type.value);

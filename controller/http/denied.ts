@@ -26,6 +26,7 @@ export function recordDenials({ context: tenure, state }: AppParts): Koa.Middlew
           actor: admittedOf(context)?.caller.name ?? null,
           address: addressOf(context),
           asked: `${context.method} ${path}`,
+          asAgent: error.code === 'wrong-agent' ? String(error.details) : null,
           at: Math.round(tenure.clock.wallMs()),
         });
       }
@@ -39,6 +40,7 @@ export function addressOf({ ip }: Pick<Koa.Context, 'ip'>): string {
   return ip.replace(/^::ffff:/, '');
 }
 
-function isDenial(error: unknown): boolean {
-  return error instanceof Refusal && ['forbidden', 'unauthorized'].includes(error.code);
+function isDenial(error: unknown): error is Refusal {
+  const codes = ['forbidden', 'wrong-agent', 'unauthorized'];
+  return error instanceof Refusal && codes.includes(error.code);
 }

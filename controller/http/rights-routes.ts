@@ -55,12 +55,12 @@ export function rightsRoutes({ tokens, reader }: AppParts): Routes {
       errors: ['token-exists', 'too-many', 'store-away'],
     },
     async (context, { body, by }) => {
-      const { name, role, expiresIn } = body;
-      const request = { name, role, expiresInMs: expiresIn };
+      const { name, role, agent, expiresIn } = body;
+      const request = { name, role, agent, expiresInMs: expiresIn };
       const { record, value } = await tokens.create(
         request,
         callerOf(context).name,
-        by(name, [role]),
+        by(name, agent === null ? [role] : [role, agent]),
       );
       context.status = 201;
       context.set('Cache-Control', 'no-store');
@@ -106,9 +106,10 @@ export function rightsRoutes({ tokens, reader }: AppParts): Routes {
   return routes;
 }
 
-function tokenView({ name, role, createdAt, createdBy, expiresAt }: TokenRecord): TokenView {
+function tokenView(record: TokenRecord): TokenView {
+  const { name, role, agent, createdAt, createdBy, expiresAt } = record;
   return {
-    ...{ name, role, createdBy },
+    ...{ name, role, agent, createdBy },
     createdAt: new Date(createdAt).toISOString(),
     expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
   };

@@ -9,7 +9,9 @@ export interface Callers {
 }
 
 /** The pair's own token is what nodes, agents and the first admin present. */
-const PAIR: Caller = { name: PAIR_CALLER, roles: ['admin', 'agent'], over: null };
+const PAIR: Caller = {
+  ...{ name: PAIR_CALLER, roles: ['admin', 'agent'], agent: null, over: null },
+};
 
 /** Whoever presents the pair's own token, or one that was made. */
 export function makeCallers(pairToken: string, tokens: Pick<TokenBook, 'callerOf'>): Callers {

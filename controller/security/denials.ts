@@ -7,6 +7,8 @@ export interface Denial {
   readonly address: string;
   /** Method and path. */
   readonly asked: string;
+  /** The agent as which he wanted to act, where that was what he may not; null: something else. */
+  readonly asAgent: string | null;
   /** Milliseconds since 1970. */
   readonly at: number;
 }
@@ -40,7 +42,7 @@ export class Denials {
     this.#options = options;
   }
 
-  note({ actor, address, asked, at }: Denial): void {
+  note({ actor, address, asked, asAgent, at }: Denial): void {
     const key = JSON.stringify([actor, address]);
     const known = this.#known.get(key);
     if (known !== undefined && at - known.recordedAt < this.#options.everyMs) {
@@ -52,7 +54,8 @@ export class Denials {
     const [oldest] = this.#known.keys();
     if (this.#known.size > MOST_CALLERS && oldest !== undefined) this.#known.delete(oldest);
     this.#options.record({
-      ...{ at, actor: actor ?? NOBODY_KNOWN, action: 'denied', address, items: [] },
+      ...{ at, actor: actor ?? NOBODY_KNOWN, action: 'denied', address },
+      items: asAgent === null ? [] : [asAgent],
       ...{ subject: asked.slice(0, MOST_SUBJECT), count: 1 + (known?.count ?? 0) },
     });
   }

@@ -8,6 +8,8 @@ export interface Caller {
   /** The name of the token; the pair's own is `pair`. */
   readonly name: string;
   readonly roles: readonly Role[];
+  /** The only agent as which he may act; null: any, if he may be an agent at all. */
+  readonly agent: string | null;
   /** Aborts when the token is not valid any more: what was opened with it ends. Null: never. */
   readonly over: AbortSignal | null;
 }
@@ -16,6 +18,11 @@ export interface Caller {
 export const PAIR_CALLER = 'pair';
 
 const rank = { viewer: 0, operator: 1, admin: 2 } as const;
+
+/** Whether somebody may act as the agent with this id, his role aside. */
+export function mayBe({ agent }: Pick<Caller, 'agent'>, id: string): boolean {
+  return agent === null || agent === id;
+}
 
 /** Whether somebody with these roles may do what needs that one. */
 export function mayDo(held: readonly Role[], need: Need): boolean {

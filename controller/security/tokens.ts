@@ -10,6 +10,8 @@ import { type Caller, PAIR_CALLER } from './roles.ts';
 export interface TokenRecord {
   readonly name: string;
   readonly role: Role;
+  /** The only agent that may present it; null: it is bound to none. */
+  readonly agent: string | null;
   /** SHA-256 of the value, in hexadecimal. */
   readonly hash: string;
   /** Milliseconds since 1970. */
@@ -22,6 +24,7 @@ export interface TokenRecord {
 export interface TokenRequest {
   readonly name: string;
   readonly role: Role;
+  readonly agent: string | null;
   readonly expiresInMs: number | null;
 }
 
@@ -79,7 +82,7 @@ export class TokenBook {
 
   /** Makes a token. Its value is given here and nowhere else. */
   async create(
-    { name, role, expiresInMs }: TokenRequest,
+    { name, role, agent, expiresInMs }: TokenRequest,
     createdBy: string,
     by: By = NOBODY,
   ): Promise<{ readonly record: TokenRecord; readonly value: string }> {
@@ -93,7 +96,8 @@ export class TokenBook {
     const value = PREFIX + randomBytes(VALUE_BYTES).toString('base64url');
     const { now } = momentOf(this.#context);
     const expiresAt = expiresInMs === null ? null : now + expiresInMs;
-    const record = { name, role, hash: hashOf(value), createdAt: now, createdBy, expiresAt };
+    const hash = hashOf(value);
+    const record = { name, role, agent, hash, createdAt: now, createdBy, expiresAt };
     const entry = this.#add(record);
     // Whoever asked may wait no longer, and the token be there nevertheless.
     const made = this.#apply({ tokens: [record], ...by }).then(() => this.#validate(entry));
@@ -113,7 +117,8 @@ export class TokenBook {
 
   #add(record: TokenRecord): Entry {
     const over = new AbortController();
-    const caller = { name: record.name, roles: [record.role], over: over.signal };
+    const { name, role, agent } = record;
+    const caller = { name, roles: [role], agent, over: over.signal };
     const entry = { record, caller, over };
     this.#byName.set(record.name, entry);
     return entry;

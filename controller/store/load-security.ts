@@ -24,7 +24,7 @@ export async function loadSecurity(pair: string, execute: Execute): Promise<Secu
   };
 }
 
-const SELECT_TOKENS = `select name, role, encode(hash, 'hex') as hash,
+const SELECT_TOKENS = `select name, role, agent, encode(hash, 'hex') as hash,
   ${ms('created_at', 'createdAt')}, created_by as "createdBy", ${ms('expires_at', 'expiresAt')}
   from token where pair = $1`;
 

@@ -73,16 +73,16 @@ export async function writeSecurity({ batch, id, owner, execute }: SecurityWrite
 }
 
 const WRITE_TOKENS = `with new as (
-    select * from jsonb_to_recordset($3::jsonb) as new (name text, role text, hash text,
+    select * from jsonb_to_recordset($3::jsonb) as new (name text, role text, agent text, hash text,
       created_at timestamptz, created_by text, expires_at timestamptz)
   ), gone as (
     delete from token using new where token.pair = $1 and token.name = new.name and new.hash is null
   )
-  insert into token (pair, term, name, role, hash, created_at, created_by, expires_at)
-  select $1, $2::bigint, name, role, decode(hash, 'hex'), created_at, created_by, expires_at
+  insert into token (pair, term, name, role, agent, hash, created_at, created_by, expires_at)
+  select $1, $2::bigint, name, role, agent, decode(hash, 'hex'), created_at, created_by, expires_at
   from new where hash is not null
-  on conflict (pair, name) do update set role = excluded.role, hash = excluded.hash,
-    created_at = excluded.created_at, created_by = excluded.created_by,
+  on conflict (pair, name) do update set role = excluded.role, agent = excluded.agent,
+    hash = excluded.hash, created_at = excluded.created_at, created_by = excluded.created_by,
     expires_at = excluded.expires_at, term = excluded.term`;
 
 const WRITE_SECRETS = `with new as (
@@ -131,6 +131,7 @@ function tokenRow([name, token]: readonly [string, TokenRecord | null]): object 
   return {
     name,
     role: token.role,
+    agent: token.agent,
     hash: token.hash,
     created_at: instant(token.createdAt),
     created_by: token.createdBy,

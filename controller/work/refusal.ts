@@ -3,6 +3,7 @@ export const refusals = {
   invalid: 400,
   unauthorized: 401,
   forbidden: 403,
+  'wrong-agent': 403,
   'unknown-job': 404,
   'unknown-run': 404,
   'unknown-agent-id': 404,

@@ -9,14 +9,23 @@ export type Role = (typeof roles)[number];
 const CENTURY_MS = 36_500 * DAY_MS;
 
 /** A token that somebody wants. */
-export const tokenRequestSchema = z.strictObject({
-  name: nameSchema,
-  role: z.enum(roles),
-  expiresIn: durationSchema(1_000, CENTURY_MS)
-    .nullable()
-    .default(null)
-    .describe('null: valid until it is revoked'),
-});
+export const tokenRequestSchema = z
+  .strictObject({
+    name: nameSchema,
+    role: z.enum(roles),
+    agent: nameSchema
+      .nullable()
+      .default(null)
+      .describe('with the role agent: the only agent that it is good for; null: any'),
+    expiresIn: durationSchema(1_000, CENTURY_MS)
+      .nullable()
+      .default(null)
+      .describe('null: valid until it is revoked'),
+  })
+  .refine(({ role, agent }) => agent === null || role === 'agent', {
+    path: ['agent'],
+    message: 'expected only together with the role agent',
+  });
 
 const instant = z.iso.datetime();
 
@@ -24,6 +33,7 @@ export const tokenViewSchema = z
   .object({
     name: nameSchema,
     role: z.enum(roles),
+    agent: nameSchema.nullable().describe('the only agent that it is good for; null: any'),
     createdAt: instant,
     createdBy: z.string().describe('the name of the token with which it was made'),
     expiresAt: instant.nullable(),

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import type { Page } from '@understudy/shared/protocol/api';
-import type { AuditView, MadeToken, Role } from '@understudy/shared/protocol/rights';
+import type { AuditView, MadeToken, Role, TokenView } from '@understudy/shared/protocol/rights';
 import test, { type ExecutionContext } from 'ava';
 import { Bench, startStore } from './bench.ts';
 
@@ -15,8 +16,13 @@ async function serving(t: ExecutionContext): Promise<Bench> {
   return bench;
 }
 
-async function makeToken(bench: Bench, name: string, role: Role): Promise<string> {
-  const { status, body } = await bench.ask('POST', '/api/v1/tokens', { name, role });
+async function makeToken(
+  bench: Bench,
+  name: string,
+  role: Role,
+  more: { readonly agent?: string } = {},
+): Promise<string> {
+  const { status, body } = await bench.ask('POST', '/api/v1/tokens', { name, role, ...more });
   if (status !== 201) throw new Error(`no token: ${JSON.stringify(body)}`);
   return (body as MadeToken).token;
 }
@@ -44,6 +50,39 @@ test('F122: a token may do what its role allows, until it is revoked, on either 
   const again = await Bench.start(t, store.postgres, { node: 'a', beside: bench });
   await again.activate(7n);
   t.is(await status(again, viewer, 'GET', '/api/v1/jobs'), 401);
+});
+
+test('F122: the token of one agent is good for that agent alone, on either node; one of none for any', async (t) => {
+  const bench = await serving(t);
+  const bound = await makeToken(bench, 'host-1', 'agent', { agent: 'w1' });
+  const unbound = await makeToken(bench, 'hosts', 'agent');
+  const register = async (on: Bench, agent: string, token: string) => {
+    const incarnation = randomUUID();
+    const facts = { version: '1', labels: {}, slots: 1, highestTerm: '0', attempts: [] };
+    const body = { agent, incarnation, ...facts };
+    return await on.ask('POST', '/agent/v1/register', body, as(token));
+  };
+  t.is((await register(bench, 'w1', bound)).status, 200);
+  const message = 'the token host-1 is that of agent w1, and not of w2';
+  const refused = await register(bench, 'w2', bound);
+  t.like(refused, { status: 403, body: { error: { code: 'wrong-agent', message } } });
+  t.is((await register(bench, 'w2', unbound)).status, 200);
+  const wrong = { name: 'x', role: 'operator', agent: 'w1' };
+  t.is((await bench.ask('POST', '/api/v1/tokens', wrong)).status, 400);
+
+  const next = await Bench.start(t, store.postgres, { node: 'b', beside: bench });
+  await next.activate(6n);
+  t.is((await register(next, 'w2', bound)).status, 403);
+  t.is((await register(next, 'w1', bound)).status, 200);
+  const { items } = (await next.ask('GET', '/api/v1/tokens')).body as Page<TokenView>;
+  t.like(items, [
+    { name: 'host-1', role: 'agent', agent: 'w1' },
+    { name: 'hosts', agent: null },
+  ]);
+  const denied = await next.ask('GET', '/api/v1/audit?action=denied');
+  t.like((denied.body as Page<AuditView>).items.at(-1), {
+    ...{ actor: 'host-1', subject: 'POST /agent/v1/register', items: ['w2'] },
+  });
 });
 
 test('what a token had opened is closed when it is revoked', async (t) => {

@@ -136,7 +136,10 @@ export async function setUpApp(t: ExecutionContext) {
   const tokens = new TokenBook(context, (changes) => state.apply(changes));
   const hash = hashOf('old-token');
   tokens.load([
-    { name: 'old', role: 'viewer', hash, createdAt: 1, createdBy: 'pair', expiresAt: null },
+    {
+      ...{ name: 'old', role: 'viewer', agent: null, hash },
+      ...{ createdAt: 1, createdBy: 'pair', expiresAt: null },
+    },
   ]);
   const keystore = makeTestKeystore(t);
   const secrets = new SecretBook(context, {
@@ -151,8 +154,11 @@ export async function setUpApp(t: ExecutionContext) {
   const own = makeCallers('secret', tokens);
   const callers = {
     identify: (token: string) => {
-      const role = roles.find((each) => token === `${each}-token`);
-      return role === undefined ? own.identify(token) : { name: role, roles: [role], over: null };
+      // Of a role, or of the role agent and of one agent, like `agent-token of w2`.
+      const [, name, agent = null] = /^(\w+)-token(?: of (\w+))?$/.exec(token) ?? [];
+      const role = roles.find((each) => each === name);
+      if (role === undefined) return own.identify(token);
+      return { name: role, roles: [role], agent, over: null };
     },
   };
   const jobs = new JobService(context, state);

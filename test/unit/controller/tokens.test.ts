@@ -23,7 +23,7 @@ function setUp() {
       now = instant;
     },
     make: async (name: string, expiresInMs: number | null = null) => {
-      const made = book.create({ name, role: 'operator', expiresInMs }, 'pair');
+      const made = book.create({ name, role: 'operator', agent: null, expiresInMs }, 'pair');
       commits.at(-1)?.pass();
       return await made;
     },
@@ -48,12 +48,29 @@ test('F125: a token is 256 random bits, and only its hash is kept', async (t) =>
 
 test('a token is valid once it is committed, and not before', async (t) => {
   const { book, callers, commits } = setUp();
-  const making = book.create({ name: 'ci', role: 'operator', expiresInMs: null }, 'pair');
+  const making = book.create(
+    { name: 'ci', role: 'operator', agent: null, expiresInMs: null },
+    'pair',
+  );
   const { hash = '' } = commits[0]?.changes.tokens?.[0] ?? {};
   t.is(book.callerOf(hash), null);
   commits[0]?.pass();
   const { value } = await making;
   t.like(callers.identify(value), { name: 'ci', roles: ['operator'] });
+});
+
+test('a token of one agent tells who may present it, also after it was loaded', async (t) => {
+  const { book, callers, commits } = setUp();
+  const request = { name: 'w1', role: 'agent', agent: 'w1', expiresInMs: null } as const;
+  const making = book.create(request, 'pair');
+  commits[0]?.pass();
+  const { value, record } = await making;
+  t.like(commits[0]?.changes.tokens, [{ name: 'w1', agent: 'w1' }]);
+  t.like(callers.identify(value), { name: 'w1', roles: ['agent'], agent: 'w1' });
+  const next = setUp();
+  next.book.load([record]);
+  t.like(next.callers.identify(value), { agent: 'w1' });
+  t.is(callers.identify('own')?.agent, null, 'the pair itself is bound to none');
 });
 
 test('a revoked token is refused, and what it had opened ends, before that is committed', async (t) => {
@@ -71,7 +88,10 @@ test('a revoked token is refused, and what it had opened ends, before that is co
 
 test('one that is revoked while it is being made never becomes valid', async (t) => {
   const { book, callers, commits } = setUp();
-  const making = book.create({ name: 'ci', role: 'operator', expiresInMs: null }, 'pair');
+  const making = book.create(
+    { name: 'ci', role: 'operator', agent: null, expiresInMs: null },
+    'pair',
+  );
   const revoking = book.revoke('ci');
   for (const { pass } of commits) pass();
   const { value } = await making;
@@ -94,7 +114,7 @@ test('a name is given once, and never that of the pair', async (t) => {
   const { book, make } = setUp();
   await make('ci');
   for (const name of ['ci', 'pair']) {
-    const again = book.create({ name, role: 'admin', expiresInMs: null }, 'pair');
+    const again = book.create({ name, role: 'admin', agent: null, expiresInMs: null }, 'pair');
     await t.throwsAsync(again, { message: /already/ });
   }
   await t.throwsAsync(book.revoke('nobody'), { message: /no token nobody/ });
