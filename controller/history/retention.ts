@@ -7,7 +7,7 @@ import type { WorkState } from '../work/state.ts';
 import { Pace } from './pace.ts';
 import { type Bite, type SweepOptions, sweep } from './sweep.ts';
 
-export interface RetentionConfig extends Pick<SweepOptions, 'runs' | 'eventsMs'> {
+export interface RetentionConfig extends Pick<SweepOptions, 'runs' | 'eventsMs' | 'auditMs'> {
   /** Between the end of one look and the beginning of the next. */
   readonly everyMs: number;
 }
@@ -95,7 +95,8 @@ export class Retention implements Background {
     let runs = 0;
     let bites = 0;
     const all = sweep({
-      ...{ pair, reader, pace, hooks, runs: config.runs, eventsMs: config.eventsMs },
+      ...{ pair, reader, pace, hooks },
+      ...{ runs: config.runs, eventsMs: config.eventsMs, auditMs: config.auditMs },
       jobOf: (name) => state.jobs.get(name)?.definition ?? null,
       onForgotten: (ids) => {
         runs += ids.length;

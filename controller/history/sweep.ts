@@ -1,10 +1,17 @@
 import type { Job } from '@understudy/shared/protocol/api';
-import { forgetDeliveries, forgetEvents, forgetOutput, forgetRuns } from '../store/forget.ts';
+import {
+  forgetAudits,
+  forgetDeliveries,
+  forgetEvents,
+  forgetOutput,
+  forgetRuns,
+} from '../store/forget.ts';
 import {
   firstBeyond,
   hooksWithDeliveries,
   jobsWithRuns,
   type OldRun,
+  oldAudits,
   oldDeliveries,
   oldEvents,
   oldRuns,
@@ -25,6 +32,8 @@ export interface SweepOptions {
   readonly runs: Kept;
   /** How long events, and what hooks were told, are kept; null: for ever. */
   readonly eventsMs: number | null;
+  /** The same of the audit trail. */
+  readonly auditMs: number | null;
   readonly jobOf: (name: string) => Pick<Job, 'retention'> | null;
   /** The ids of the hooks that there are. */
   readonly hooks: () => readonly string[];
@@ -40,12 +49,15 @@ const LOWEST_ID = '00000000-0000-0000-0000-000000000000';
  * have to go, by an index, so a look that finds nothing costs next to nothing.
  */
 export async function* sweep(options: SweepOptions): AsyncGenerator<Bite> {
-  const { pair, reader, eventsMs } = options;
+  const { pair, reader, eventsMs, auditMs } = options;
   const now = await storeNow(reader);
   for (const job of await jobsWithRuns(reader, pair)) {
     yield* runsOf(job, keptOf(options.jobOf(job), options.runs), now, options);
   }
-  if (eventsMs !== null) yield* events(now - eventsMs, options);
+  if (eventsMs !== null)
+    yield* entries(now - eventsMs, options, { find: oldEvents, forget: forgetEvents });
+  if (auditMs !== null)
+    yield* entries(now - auditMs, options, { find: oldAudits, forget: forgetAudits });
   const known = new Set(options.hooks());
   for (const hook of await hooksWithDeliveries(reader)) {
     if (!known.has(hook)) yield* deliveries(hook, null, options);
@@ -107,13 +119,18 @@ function portions(runs: readonly OldRun[]): OldRun[][] {
   return all;
 }
 
-async function* events(before: number, { pair, reader, pace }: SweepOptions): AsyncGenerator<Bite> {
+/** What is numbered in its order: events, or the audit trail. */
+async function* entries(
+  before: number,
+  { pair, reader, pace }: SweepOptions,
+  { find, forget }: { readonly find: typeof oldEvents; readonly forget: typeof forgetEvents },
+): AsyncGenerator<Bite> {
   let after = '0';
   for (;;) {
-    const { seqs, last } = await oldEvents(reader, { pair, before, after, limit: pace.size });
+    const { seqs, last } = await find(reader, { pair, before, after, limit: pace.size });
     if (last === null) return;
     after = last;
-    if (seqs.length > 0) yield (execute) => forgetEvents(pair, seqs, execute);
+    if (seqs.length > 0) yield (execute) => forget(pair, seqs, execute);
   }
 }
 

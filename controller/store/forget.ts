@@ -48,6 +48,15 @@ export async function forgetEvents(
   await execute({ name: 'forget-events', text, values: [pair, seqs] });
 }
 
+export async function forgetAudits(
+  pair: string,
+  seqs: readonly string[],
+  execute: Execute,
+): Promise<void> {
+  const text = 'delete from audit where pair = $1 and seq = any($2::bigint[])';
+  await execute({ name: 'forget-audits', text, values: [pair, seqs] });
+}
+
 export async function forgetDeliveries(
   hook: string,
   ids: readonly string[],

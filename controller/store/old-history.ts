@@ -75,10 +75,19 @@ export async function oldRuns(reader: Select, options: OldRunsOptions): Promise<
   return rows.map((row) => ({ id: String(row['id']), logBytes: Number(row['logBytes']) }));
 }
 
-export interface OldEvents {
+/** Of what is numbered in its order. */
+export interface OldEntries {
   readonly seqs: readonly string[];
   /** Where the next look goes on; null: what follows is not old. */
   readonly last: string | null;
+}
+
+export interface OldEntriesOptions {
+  readonly pair: string;
+  readonly before: number;
+  /** The number of the last that was looked at. */
+  readonly after: string;
+  readonly limit: number;
 }
 
 /**
@@ -87,14 +96,8 @@ export interface OldEvents {
  */
 export async function oldEvents(
   reader: Select,
-  options: {
-    readonly pair: string;
-    readonly before: number;
-    readonly after: string;
-    readonly limit: number;
-  },
-): Promise<OldEvents> {
-  const { pair, before, after, limit } = options;
+  { pair, before, after, limit }: OldEntriesOptions,
+): Promise<OldEntries> {
   const rows = await reader.select(
     `select event.seq::text as seq, at < $3::timestamptz as old, event.seq = (
          select max(last.seq) from event last
@@ -102,6 +105,23 @@ export async function oldEvents(
      from event where pair = $1 and event.seq > $2 order by event.seq limit ${limit}`,
     [pair, after, instant(before)],
   );
+  return oldOf(rows);
+}
+
+/** Entries of the audit trail that were made before an instant, oldest first, after one that was looked at. */
+export async function oldAudits(
+  reader: Select,
+  { pair, before, after, limit }: OldEntriesOptions,
+): Promise<OldEntries> {
+  const rows = await reader.select(
+    `select audit.seq::text as seq, at < $3::timestamptz as old, false as needed
+     from audit where pair = $1 and audit.seq > $2 order by audit.seq limit ${limit}`,
+    [pair, after, instant(before)],
+  );
+  return oldOf(rows);
+}
+
+function oldOf(rows: readonly Row[]): OldEntries {
   const end = rows.findIndex((row) => row['old'] !== true);
   const old = end < 0 ? rows : rows.slice(0, end);
   const seqOf = (row: Row) => String(row['seq']);

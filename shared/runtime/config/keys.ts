@@ -82,6 +82,7 @@ export const controllerHostKeys = {
   'retention.age': withDefault(ageOrNeverKind, '30d'),
   'retention.count': optional(wholeKind(1, 1_000_000_000)),
   'retention.events': withDefault(ageOrNeverKind, '90d'),
+  'retention.audit': withDefault(ageOrNeverKind, '365d'),
   'retention.every': withDefault(durationKind, '10m'),
   checks: unavailable([]),
   vip: unavailable(null),

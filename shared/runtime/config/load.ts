@@ -90,6 +90,7 @@ function controllerHostConfig(values: ControllerHostValues): ControllerHostConfi
     retention: {
       runs: { ageMs: values['retention.age'], count: values['retention.count'] },
       eventsMs: values['retention.events'],
+      auditMs: values['retention.audit'],
       everyMs: values['retention.every'],
     },
     log: { level: values['log.level'], format: values['log.format'] },

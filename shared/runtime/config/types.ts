@@ -86,6 +86,8 @@ export interface ControllerHostConfig {
     /** Of runs that are over, unless their job says something else. */
     readonly runs: { readonly ageMs: number | null; readonly count: number | null };
     readonly eventsMs: number | null;
+    /** Of the audit trail. */
+    readonly auditMs: number | null;
     /** How often it is looked for what need not be kept. */
     readonly everyMs: number;
   };

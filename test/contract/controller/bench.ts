@@ -48,7 +48,7 @@ export interface BenchOptions {
 
 /** All history is kept. */
 const keepAll: ControllerHostConfig['retention'] = {
-  ...{ runs: { ageMs: null, count: null }, eventsMs: null, everyMs: 600_000 },
+  ...{ runs: { ageMs: null, count: null }, eventsMs: null, auditMs: null, everyMs: 600_000 },
 };
 
 export interface Answer {

@@ -70,7 +70,12 @@ test('runs are found by job, states, agent, time and text, and wrong filters are
 });
 
 test('history that need not be kept is removed while work goes on, and is not shown any more', async (t) => {
-  const retention = { runs: { ageMs: null, count: null }, eventsMs: null, everyMs: 200 };
+  const retention = {
+    runs: { ageMs: null, count: null },
+    eventsMs: null,
+    auditMs: null,
+    everyMs: 200,
+  };
   const bench = await serving(t, { retention });
   const job = { command: ['true'], retention: { count: 3 } };
   const { body } = await bench.ask('PUT', '/api/v1/jobs/j', job);

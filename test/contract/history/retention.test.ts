@@ -33,7 +33,8 @@ async function setUp(t: ExecutionContext): Promise<Setting> {
     const pace = new Pace();
     let [bites, longestMs] = [0, 0];
     const all = sweep({
-      ...{ pair, reader, pace, runs: { ageMs: null, count: null }, eventsMs: null },
+      ...{ pair, reader, pace, runs: { ageMs: null, count: null } },
+      ...{ eventsMs: null, auditMs: null },
       jobOf: () => null,
       hooks: () => [],
       onForgotten: (ids) => forgotten.push(...ids),
@@ -166,6 +167,27 @@ test('old events go, but the last that tells of a tenure', async (t) => {
   );
   t.is(await countOf(client, "event where kind = 'tenure-begun'"), 1);
   t.is(await countOf(client, 'event'), 90 * 24 + 1);
+});
+
+test('what the audit trail holds beyond its age goes in bites, and all the rest stays', async (t) => {
+  const { client, look } = await setUp(t);
+  await client.query(`insert into audit
+      (pair, at, term, actor, action, subject, address, items, count, batch, place)
+    select pair, now() - (4000 - n) * interval '3 hours', 1, 'ci', 'job.apply', 'j', '', '[]', 1,
+      gen_random_uuid(), 0
+    from generate_series(1, 4000) n, unnest(array['orders', 'another']) as pair order by n`);
+  const before = await countOf(client, "audit where pair = 'another'");
+  t.is((await look({ eventsMs: 90 * DAY_MS })).bites, 0, 'it has an age of its own');
+  t.is(await countOf(client, 'audit'), 2 * before);
+  const { bites } = await look({ auditMs: 365 * DAY_MS });
+  t.true(bites > 1);
+  t.is(await countOf(client, "audit where pair = 'orders'"), 365 * 8 + 1);
+  t.is(
+    await countOf(client, "audit where pair = 'orders' and at < now() - interval '365 days'"),
+    0,
+  );
+  t.is(await countOf(client, "audit where pair = 'another'"), before);
+  t.is((await look({ auditMs: 365 * DAY_MS })).bites, 0, 'nothing is left to do');
 });
 
 test('what hooks were told goes with the events, and all of a hook that is gone', async (t) => {

@@ -31,7 +31,7 @@ function setUp(t: ExecutionContext) {
       ...{ pair: 'p', node: 'a', term: 7n, guard, committer, log: silentLog },
       clock: { monotonicMs: () => performance.now(), wallMs: () => 0, monotonicNs: () => 0n },
     } as unknown as TenureContext,
-    config: { runs: { ageMs: 1_000, count: null }, eventsMs: null, everyMs: 1 },
+    config: { runs: { ageMs: 1_000, count: null }, eventsMs: null, auditMs: null, everyMs: 1 },
     state: { jobs: new Map(), forget: () => undefined },
     reader,
     lane: {
