@@ -119,7 +119,9 @@ export function assemble(options: AssembleOptions): WorkPlane {
   const reports = new ReportService(context, { state, agents, reader, masks, outputLimit });
   const dispatcher = new Dispatcher(context, { state, agents, secrets });
   const scheduler = new Scheduler(context, { state, planner, runs });
-  const backfill = new BackfillService({ context, state, planner, reader });
+  const backfill = new BackfillService({
+    ...{ context, state, planner, reader, kept: config.retention.runs },
+  });
   const lateWatch = new LateWatch(context, state);
   agents.onHigherTerm = options.onHigherTerm;
   runs.onCancel = (run) => agents.orderCancel(run);

@@ -180,7 +180,8 @@ export function jobRoutes({ jobs, runs, backfill, state, secrets }: AppParts): R
   routes.post(
     '/:name/backfill',
     {
-      summary: 'Runs what the schedule of a job should have run in the past and did not.',
+      summary:
+        'Runs what the schedule of a job should have run in the past and did not, as far as its runs are kept.',
       needs: 'operator',
       audited: 'job.backfill',
       body: backfillSchema,

@@ -7,3 +7,8 @@ export function idAt(ms: number): string {
     .padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
 }
+
+/** The instant at which an id was made, to the millisecond. */
+export function instantOf(id: string): number {
+  return Number.parseInt(id.replace('-', '').slice(0, 12), 16);
+}

@@ -1,10 +1,12 @@
 import type { Schedule } from '@understudy/shared/protocol/schedule';
 import type { RunRecord } from '../dispatch/run.ts';
+import type { Kept } from '../history/policy.ts';
 import { instantsOf } from '../scheduler/instants.ts';
 import { type By, NOBODY, naming } from '../security/audit.ts';
 import type { Reader } from '../store/reader.ts';
 import type { JobRecord } from '../store/records.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
+import { refuseForgotten, refuseUnkept } from './forgotten.ts';
 import type { Ahead, RunPlanner, RunRequest } from './planner.ts';
 import { Refusal } from './refusal.ts';
 import type { WorkState } from './state.ts';
@@ -14,6 +16,8 @@ export interface BackfillParts {
   readonly state: WorkState;
   readonly planner: RunPlanner;
   readonly reader: Reader;
+  /** How much of what is over is kept, of jobs that say nothing themselves. */
+  readonly kept: Kept;
 }
 
 export interface BackfillRange {
@@ -34,7 +38,8 @@ const MOST = 1_000;
 
 /**
  * Makes the runs of a schedule's past instants that were not run: because they were skipped, or because the
- * schedule did not exist yet. Asking again makes no run twice.
+ * schedule did not exist yet. Asking again makes no run twice; what may have been run and removed since is
+ * refused.
  */
 export class BackfillService {
   readonly #parts: BackfillParts;
@@ -46,17 +51,20 @@ export class BackfillService {
   }
 
   async backfill(job: JobRecord, range: BackfillRange, by: By = NOBODY): Promise<Backfilled> {
-    const { context, reader, state } = this.#parts;
+    const { context, reader, state, kept: configured } = this.#parts;
     requireStore(context);
     const { name, schedule } = job.definition;
     const instants = instantsWithin(schedule, range, momentOf(context).now);
     this.onBegin(name);
     const decided = await reader.decidedInstants(name, range.from, range.to);
     const wanted = instants.filter((at) => decided.get(at) !== true);
+    const { pair } = context;
+    await refuseForgotten(wanted, { pair, job: job.definition, configured, reader });
     const changes = this.#plan(
       job,
       wanted.map((at) => requestFor(at, decided.has(at), range)),
     );
+    refuseUnkept(changes.length, { job: job.definition, configured });
     const ids = changes.map(({ id }) => id);
     const commit = state.apply({ newRuns: changes, ...naming(by, ids) });
     const { existing } = await committed(context, commit);

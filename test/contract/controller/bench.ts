@@ -47,7 +47,7 @@ export interface BenchOptions {
 }
 
 /** All history is kept. */
-const keepAll: ControllerHostConfig['retention'] = {
+export const keepAll: ControllerHostConfig['retention'] = {
   ...{ runs: { ageMs: null, count: null }, eventsMs: null, auditMs: null, everyMs: 600_000 },
 };
 

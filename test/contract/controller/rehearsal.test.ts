@@ -5,7 +5,7 @@ import { systemClock } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import test, { type ExecutionContext } from 'ava';
 import { takePort } from '../../support/cluster/ports.ts';
-import { Bench, startStore, TOKEN } from './bench.ts';
+import { Bench, keepAll, startStore, TOKEN } from './bench.ts';
 
 let store: Awaited<ReturnType<typeof startStore>>;
 test.before(async () => {
@@ -24,6 +24,7 @@ async function stageOf(t: ExecutionContext) {
     controller: { listen: { host: '127.0.0.1', port }, url: `http://127.0.0.1:${port}` },
     agents: { beatEveryMs: 500, lostAfterMs: 60_000 },
     output: { limitBytes: 1024 ** 2 },
+    retention: keepAll,
   } as unknown as ControllerHostConfig;
   return { bench, port, stage: { config, reader, clock: systemClock } };
 }

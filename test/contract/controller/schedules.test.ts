@@ -8,7 +8,7 @@ import type {
 } from '@understudy/shared/protocol/api';
 import test, { type ExecutionContext } from 'ava';
 import { eventually } from '../../support/cluster/eventually.ts';
-import { Bench, startStore } from './bench.ts';
+import { Bench, type BenchOptions, keepAll, startStore } from './bench.ts';
 
 type Store = Awaited<ReturnType<typeof startStore>>;
 let store: Store;
@@ -17,8 +17,8 @@ test.before(async () => {
 });
 test.after.always(() => store.end());
 
-async function serving(t: ExecutionContext): Promise<Bench> {
-  const bench = await Bench.start(t, store.postgres);
+async function serving(t: ExecutionContext, options: BenchOptions = {}): Promise<Bench> {
+  const bench = await Bench.start(t, store.postgres, options);
   await bench.activate(5n);
   return bench;
 }
@@ -39,6 +39,21 @@ async function runsOf(bench: Bench): Promise<Run[]> {
 async function forget(bench: Bench, seconds: number): Promise<void> {
   await bench.query(`update understudy.job
     set decided_until = decided_until - interval '${seconds} seconds'`);
+}
+
+/** The minute so many before this one. */
+function minutesAgo(count: number): string {
+  return new Date(Math.floor(Date.now() / 60_000 - count) * 60_000).toISOString();
+}
+
+function backfill(bench: Bench, from: number, to: number) {
+  const range = { from: minutesAgo(from), to: minutesAgo(to) };
+  return bench.ask('POST', '/api/v1/jobs/j/backfill', range);
+}
+
+/** As if all runs had been over for so long. */
+async function endAll(bench: Bench): Promise<void> {
+  await bench.query(`update understudy.run set state = 'succeeded', finished_at = now()`);
 }
 
 const within = { withinMs: 20_000 };
@@ -138,20 +153,14 @@ test('a job runs once at an instant, which has to come still when it is set', as
 test('a backfill runs what was skipped or never came up, once, however often it is asked for', async (t) => {
   const bench = await serving(t);
   await put(bench, { schedule: { every: '1m' }, overlap: 'skip', catchUp: 'none' });
-  const minute = (count: number) => Math.floor(Date.now() / 60_000 - count) * 60_000;
-  const range = (from: number, to: number) => ({
-    from: new Date(minute(from)).toISOString(),
-    to: new Date(minute(to)).toISOString(),
-  });
-  const fill = async (from: number, to: number) =>
-    await bench.ask('POST', '/api/v1/jobs/j/backfill', range(from, to));
+  const fill = (from: number, to: number) => backfill(bench, from, to);
   const asked: BackfillAnswer = (await fill(30, 20)).body;
   t.deepEqual([asked.created.length, asked.existing], [10, 0]);
   const again: BackfillAnswer = (await fill(30, 18)).body;
   t.deepEqual([again.created.length, again.existing], [2, 10]);
   // As if an instant had been missed: its record stays, and a run is made beside it.
   await bench.query(`update understudy.run set state = 'skipped', finished_at = now()
-    where scheduled_for = '${range(25, 0).from}'`);
+    where scheduled_for = '${minutesAgo(25)}'`);
   const beside: BackfillAnswer = (await fill(30, 18)).body;
   t.deepEqual([beside.created.length, beside.existing], [1, 11]);
   t.deepEqual((await fill(30, 18)).body, { created: [], existing: 12 });
@@ -160,4 +169,51 @@ test('a backfill runs what was skipped or never came up, once, however often it 
   t.is((await fill(10, -10)).status, 400);
   t.is((await fill(10, 10)).status, 400);
   t.is((await fill(100_000, 10)).status, 400);
+});
+
+test('instants whose runs may have been removed as too old are refused, and the message names the setting', async (t) => {
+  const retention = { ...keepAll, runs: { ageMs: 3_600_000, count: null } };
+  const bench = await serving(t, { retention });
+  const job = { schedule: { every: '1m' }, catchUp: 'none' } as const;
+  await put(bench, job);
+  const refused = await backfill(bench, 90, 50);
+  t.is(refused.status, 400);
+  t.regex(
+    (refused.body as ErrorBody).error.message,
+    /^from: expected .* more than 1h ago are removed \(`retention\.age` of the configuration\)/,
+  );
+  t.deepEqual(await runsOf(bench), [], 'nothing of it is made');
+  const made: BackfillAnswer = (await backfill(bench, 55, 50)).body;
+  t.is(made.created.length, 5);
+  await put(bench, { ...job, retention: { age: '10m' } });
+  const own = await backfill(bench, 30, 5);
+  t.is(own.status, 400);
+  t.regex(
+    (own.body as ErrorBody).error.message,
+    /10m ago are removed \(`retention\.age` of the job\)/,
+  );
+  // What has its run still is not asked for.
+  t.deepEqual((await backfill(bench, 55, 50)).body, { created: [], existing: 5 });
+  await put(bench, { ...job, retention: { age: null } });
+  t.is(((await backfill(bench, 90, 85)).body as BackfillAnswer).created.length, 5);
+});
+
+test('no more is filled in than is kept by number, and nothing that may have been pushed out', async (t) => {
+  const bench = await serving(t);
+  await put(bench, { schedule: { every: '1m' }, catchUp: 'none', retention: { count: 5 } });
+  const tooMany = await backfill(bench, 20, 10);
+  t.is(tooMany.status, 400);
+  t.regex(
+    (tooMany.body as ErrorBody).error.message,
+    /^to: expected .* no more than 5 runs to make, there are 10: .*`retention\.count` of the job/,
+  );
+  t.is(((await backfill(bench, 20, 15)).body as BackfillAnswer).created.length, 5);
+  await endAll(bench);
+  t.deepEqual((await backfill(bench, 20, 15)).body, { created: [], existing: 5 });
+  const pushedOut = await backfill(bench, 25, 20);
+  t.is(pushedOut.status, 400);
+  t.regex(
+    (pushedOut.body as ErrorBody).error.message,
+    /^from: expected .* only the newest 5 runs of this job are kept \(`retention\.count` of the job\)/,
+  );
 });

@@ -172,7 +172,9 @@ export async function setUpApp(t: ExecutionContext) {
     ...{ context, state, agents, runs, reader, since: 0, callers, tokens, secrets },
     jobs,
     bulk: new BulkService({ context, state, jobs, runs, planner }),
-    backfill: new BackfillService({ context, state, planner, reader }),
+    backfill: new BackfillService({
+      ...{ context, state, planner, reader, kept: { ageMs: null, count: null } },
+    }),
     reports: new ReportService(context, {
       ...{ state, agents, reader, outputLimit: 1_000 },
       masks: new OutputMasks({ secrets, reader, isOpen: () => true }),
