@@ -41,9 +41,11 @@ async function forget(bench: Bench, seconds: number): Promise<void> {
     set decided_until = decided_until - interval '${seconds} seconds'`);
 }
 
-/** The minute so many before this one. */
+const begunAt = Date.now();
+
+/** The minute so many before that in which the tests began: asked for twice it is the same. */
 function minutesAgo(count: number): string {
-  return new Date(Math.floor(Date.now() / 60_000 - count) * 60_000).toISOString();
+  return new Date(Math.floor(begunAt / 60_000 - count) * 60_000).toISOString();
 }
 
 function backfill(bench: Bench, from: number, to: number) {
@@ -51,7 +53,7 @@ function backfill(bench: Bench, from: number, to: number) {
   return bench.ask('POST', '/api/v1/jobs/j/backfill', range);
 }
 
-/** As if all runs had been over for so long. */
+/** Past the controller: what it reads of them is over. */
 async function endAll(bench: Bench): Promise<void> {
   await bench.query(`update understudy.run set state = 'succeeded', finished_at = now()`);
 }
@@ -172,15 +174,15 @@ test('a backfill runs what was skipped or never came up, once, however often it 
 });
 
 test('instants whose runs may have been removed as too old are refused, and the message names the setting', async (t) => {
-  const retention = { ...keepAll, runs: { ageMs: 3_600_000, count: null } };
+  const retention = { ...keepAll, runs: { ageMs: 7_200_000, count: null } };
   const bench = await serving(t, { retention });
   const job = { schedule: { every: '1m' }, catchUp: 'none' } as const;
   await put(bench, job);
-  const refused = await backfill(bench, 90, 50);
+  const refused = await backfill(bench, 150, 50);
   t.is(refused.status, 400);
   t.regex(
     (refused.body as ErrorBody).error.message,
-    /^from: expected .* more than 1h ago are removed \(`retention\.age` of the configuration\)/,
+    /^from: expected .* more than 2h ago are removed \(`retention\.age` of the configuration\)/,
   );
   t.deepEqual(await runsOf(bench), [], 'nothing of it is made');
   const made: BackfillAnswer = (await backfill(bench, 55, 50)).body;
@@ -195,7 +197,7 @@ test('instants whose runs may have been removed as too old are refused, and the 
   // What has its run still is not asked for.
   t.deepEqual((await backfill(bench, 55, 50)).body, { created: [], existing: 5 });
   await put(bench, { ...job, retention: { age: null } });
-  t.is(((await backfill(bench, 90, 85)).body as BackfillAnswer).created.length, 5);
+  t.is(((await backfill(bench, 150, 145)).body as BackfillAnswer).created.length, 5);
 });
 
 test('no more is filled in than is kept by number, and nothing that may have been pushed out', async (t) => {
