@@ -11,6 +11,8 @@ import { HookService } from './notify/hooks.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { type Books, makeBooks } from './security/books.ts';
 import { makeCallers } from './security/callers.ts';
+import { Keyring } from './security/keyring.ts';
+import { RekeyService } from './security/rekey.ts';
 import type { Batch } from './store/changes.ts';
 import { Committer } from './store/committer.ts';
 import type { WriterLane } from './store/lane.ts';
@@ -112,7 +114,8 @@ export function assemble(options: AssembleOptions): WorkPlane {
   const jobs = new JobService(context, state);
   const bulk = new BulkService({ context, state, jobs, runs, planner });
   const { limitBytes: outputLimit } = config.output;
-  const books = makeBooks(context, state, options.keystore);
+  const keyring = new Keyring(options.keystore);
+  const books = makeBooks({ context, state, keyring, keystore: config.keystore });
   const { tokens, secrets } = books;
   const isOpen = (run: string) => state.open(run) !== null;
   const masks = new OutputMasks({ secrets, reader, isOpen });
@@ -134,7 +137,9 @@ export function assemble(options: AssembleOptions): WorkPlane {
   jobs.onChange = (name) => scheduler.settle(name);
   state.onQueued = () => dispatcher.kick();
   committer.onGather = () => dispatcher.decide();
-  const hooks = new HookService(context, state, options.keystore);
+  const hooks = new HookService(context, state, keyring);
+  const path = config.keystore;
+  const rekey = new RekeyService({ context, state, keyring, secrets, hooks, path });
   state.deliveriesOf = (events) => hooks.deliveriesOf(events);
   const problems = () =>
     scheduler.tickAgeMs > SCHEDULER_DEAD_AFTER_MS ? [describeTick(scheduler.tickAgeMs)] : [];
@@ -145,7 +150,7 @@ export function assemble(options: AssembleOptions): WorkPlane {
     handlerIn: ({ server, isFailsafe, since }) =>
       makeHandler({
         ...{ context, state, agents, runs, backfill, bulk, jobs, reports, hooks, reader },
-        ...{ tokens, secrets, problems, isFailsafe, since },
+        ...{ tokens, secrets, rekey, problems, isFailsafe, since },
         callers: makeCallers(config.token, tokens),
         isClosing: server.closing,
         gate: server.gate,

@@ -5,6 +5,7 @@ import { UNREADY_HEADER } from '@understudy/shared/protocol/tenure';
 import Koa from 'koa';
 import type { HookService } from '../notify/hooks.ts';
 import type { Callers } from '../security/callers.ts';
+import type { RekeyService } from '../security/rekey.ts';
 import type { SecretBook } from '../security/secrets.ts';
 import type { TokenBook } from '../security/tokens.ts';
 import type { Reader } from '../store/reader.ts';
@@ -52,6 +53,7 @@ export interface AppParts {
   readonly callers: Callers;
   readonly tokens: TokenBook;
   readonly secrets: SecretBook;
+  readonly rekey: Pick<RekeyService, 'rekey'>;
   /** Aborts when this controller stops serving: long answers that have no end of their own end then. */
   readonly isClosing: AbortSignal;
   readonly gate: Pick<Gate, 'enter' | 'letGo'>;

@@ -1,4 +1,6 @@
 import {
+  rekeyedSchema,
+  rekeyRequestSchema,
   type SecretView,
   secretNameSchema,
   secretValueSchema,
@@ -12,7 +14,7 @@ import { check } from './input.ts';
 import { type PathParameters, Routes } from './routes.ts';
 
 /** Secrets: stored, listed and removed, but never read. */
-export function secretRoutes({ secrets }: AppParts): Routes {
+export function secretRoutes({ secrets, rekey }: AppParts): Routes {
   const routes = new Routes('/api/v1/secrets');
   const theSecret = { what: 'the secret, without its value', body: secretViewSchema };
   routes.get(
@@ -24,6 +26,21 @@ export function secretRoutes({ secrets }: AppParts): Routes {
     },
     (context) => {
       context.body = { items: secrets.list().map(secretView), next: null };
+    },
+  );
+  routes.post(
+    '/rekey',
+    {
+      summary:
+        'Encrypts all secrets anew with the key that lies beside the present one, and makes it the key of the pair.',
+      needs: 'admin',
+      audited: 'secret.rekey',
+      body: rekeyRequestSchema,
+      answers: { 200: { what: 'what was encrypted anew', body: rekeyedSchema } },
+      errors: ['no-keystore', 'key-missing', 'undecryptable', 'too-many', 'store-away'],
+    },
+    async (context, { body: { keyId }, by }) => {
+      context.body = await rekey.rekey(keyId, by(keyId));
     },
   );
   routes.get(

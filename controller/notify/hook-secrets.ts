@@ -1,42 +1,48 @@
 import type { Keystore } from '@understudy/shared/runtime/keystore';
+import type { Keyring, Subject } from '../security/keyring.ts';
 import type { HookRecord, HookSecret } from '../store/hook-records.ts';
-import { Refusal } from '../work/refusal.ts';
+
+type Signed = Pick<HookRecord, 'id' | 'name' | 'secret'>;
 
 /** Seals what signs the notices of hooks, and opens it when one is sent. */
 export class HookSecrets {
   readonly #pair: string;
-  readonly #keystore: Keystore | null;
+  readonly #keyring: Keyring;
 
-  /** Without a key store nothing new is taken; what was stored before there was one goes on signing. */
-  constructor(pair: string, keystore: Keystore | null) {
+  /** Without a key nothing new is taken; what was stored before there was one goes on signing. */
+  constructor(pair: string, keyring: Keyring) {
     this.#pair = pair;
-    this.#keystore = keystore;
+    this.#keyring = keyring;
   }
 
   get canSeal(): boolean {
-    return this.#keystore !== null;
+    return this.#keyring.current !== null;
   }
 
-  /** For the hook with this id, and for no other. */
-  seal(hook: string, text: string): HookSecret {
-    const keystore = this.#keystore;
-    if (keystore === null) {
-      throw new Refusal(
-        'no-keystore',
-        'the secret of a hook is stored encrypted, and this pair has no key store: set `keystore` on its controller hosts',
-      );
-    }
-    const sealed = keystore.seal(text, this.#about(hook));
-    return { type: 'sealed', keyId: keystore.id, sealed };
+  /** For this hook, and for no other. */
+  seal(hook: Pick<Signed, 'id' | 'name'>, text: string): HookSecret {
+    return { type: 'sealed', ...this.#keyring.seal(text, this.#subject(hook)) };
   }
 
-  open({ id, secret }: Pick<HookRecord, 'id' | 'secret'>): string | null {
-    if (secret === null || secret.type === 'plain') return secret?.text ?? null;
-    if (this.#keystore === null) throw new Error('hooks are never loaded without their key');
-    return this.#keystore.open(secret.sealed, this.#about(id));
+  open(hook: Signed): string | null {
+    const { secret } = hook;
+    if (secret === null) return null;
+    return secret.type === 'plain' ? secret.text : this.#keyring.open(secret, this.#subject(hook));
   }
 
-  #about(hook: string): string {
-    return `${this.#pair}/hook/${hook}`;
+  /** The same, sealed with another key; null: the hook has none. */
+  resealed(hook: Signed, next: Keystore): HookSecret | null {
+    const { secret } = hook;
+    if (secret === null) return null;
+    const subject = this.#subject(hook);
+    const sealed =
+      secret.type === 'plain'
+        ? next.seal(secret.text, subject.about)
+        : this.#keyring.reseal(secret, subject, next);
+    return { type: 'sealed', keyId: next.id, sealed };
+  }
+
+  #subject({ id, name }: Pick<Signed, 'id' | 'name'>): Subject {
+    return { about: `${this.#pair}/hook/${id}`, name: `the secret of hook ${name}` };
   }
 }

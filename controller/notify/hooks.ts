@@ -2,6 +2,7 @@ import { formatTerm } from '@understudy/shared/kernel/term';
 import type { Hook } from '@understudy/shared/protocol/hooks';
 import type { Keystore } from '@understudy/shared/runtime/keystore';
 import type { By } from '../security/audit.ts';
+import type { Keyring } from '../security/keyring.ts';
 import type { Batch } from '../store/changes.ts';
 import type { HookRecord, NewDelivery } from '../store/hook-records.ts';
 import type { NewEvent } from '../store/records.ts';
@@ -22,14 +23,10 @@ export class HookService {
   readonly #hooks = new Map<string, HookRecord>();
   readonly #committed = new Map<string, HookRecord>();
 
-  constructor(
-    context: TenureContext,
-    state: Pick<WorkState, 'apply'>,
-    keystore: Keystore | null,
-  ) {
+  constructor(context: TenureContext, state: Pick<WorkState, 'apply'>, keyring: Keyring) {
     this.#context = context;
     this.#state = state;
-    this.#secrets = new HookSecrets(context.pair, keystore);
+    this.#secrets = new HookSecrets(context.pair, keyring);
   }
 
   load(hooks: readonly HookRecord[]): void {
@@ -48,11 +45,24 @@ export class HookService {
         this.#context.log.warn('the secret of a hook is not encrypted: set keystore', { name });
         return [];
       }
-      return [{ ...hook, secret: this.#secrets.seal(hook.id, hook.secret.text) }];
+      return [{ ...hook, secret: this.#secrets.seal(hook, hook.secret.text) }];
     });
     if (sealed.length === 0) return;
-    for (const hook of sealed) this.#hooks.set(hook.name, hook);
+    this.decide(sealed);
     void this.#state.apply({ hooks: sealed });
+  }
+
+  /** The hooks whose notices are signed, with what signs them sealed with another key. */
+  sealedWith(next: Keystore): HookRecord[] {
+    return [...this.#hooks.values()].flatMap((hook) => {
+      const secret = this.#secrets.resealed(hook, next);
+      return secret === null ? [] : [{ ...hook, secret }];
+    });
+  }
+
+  /** Takes in what is decided, and about to be committed. */
+  decide(hooks: readonly HookRecord[]): void {
+    for (const hook of hooks) this.#hooks.set(hook.name, hook);
   }
 
   /** What signs the notices of a hook; null: nothing does. */
@@ -95,7 +105,7 @@ export class HookService {
       name,
       id,
       definition,
-      secret: this.#secretFor(id, secret, old),
+      secret: this.#secretFor({ id, name }, secret, old),
       createdAt: old?.createdAt ?? now,
       updatedAt: now,
     };
@@ -136,9 +146,13 @@ export class HookService {
   }
 
   /** Left out, the one there was stays; null: none. */
-  #secretFor(id: string, wanted: Hook['secret'], old: HookRecord | undefined): HookRecord['secret'] {
+  #secretFor(
+    hook: Pick<HookRecord, 'id' | 'name'>,
+    wanted: Hook['secret'],
+    old: HookRecord | undefined,
+  ): HookRecord['secret'] {
     if (wanted === undefined) return old?.secret ?? null;
-    return wanted === null ? null : this.#secrets.seal(id, wanted);
+    return wanted === null ? null : this.#secrets.seal(hook, wanted);
   }
 
   #deliveryTo(

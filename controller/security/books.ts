@@ -1,7 +1,8 @@
-import type { Keystore } from '@understudy/shared/runtime/keystore';
+import { judgeKey } from '@understudy/shared/runtime/pair-key';
 import type { Security } from '../store/load-security.ts';
 import type { TenureContext } from '../work/context.ts';
 import type { WorkState } from '../work/state.ts';
+import type { Keyring } from './keyring.ts';
 import { SecretBook, type SecretUse } from './secrets.ts';
 import { TokenBook } from './tokens.ts';
 
@@ -13,14 +14,19 @@ export interface Books {
   load(security: Security): void;
 }
 
-export function makeBooks(
-  context: TenureContext,
-  state: WorkState,
-  keystore: Keystore | null,
-): Books {
+export interface BooksOptions {
+  readonly context: TenureContext;
+  readonly state: WorkState;
+  readonly keyring: Keyring;
+  /** Where the key store of this node lies; null: nowhere. */
+  readonly keystore: string | null;
+}
+
+export function makeBooks(options: BooksOptions): Books {
+  const { context, state, keyring } = options;
   const tokens = new TokenBook(context, (changes) => state.apply(changes));
   const secrets = new SecretBook(context, {
-    keystore,
+    keyring,
     apply: (changes) => state.apply(changes),
     useOf: (name) => useOf(state, name),
   });
@@ -28,7 +34,7 @@ export function makeBooks(
     tokens,
     secrets,
     load: (security) => {
-      requireKey(security, keystore);
+      requireKey(security, options);
       tokens.load(security.tokens);
       secrets.load(security.secrets);
     },
@@ -45,8 +51,13 @@ function useOf(state: WorkState, name: string): SecretUse {
 }
 
 /** The last look, behind the fence: whoever can't read the secrets of the pair does not serve. */
-function requireKey({ keyId }: Security, keystore: Keystore | null): void {
-  if (keyId === (keystore?.id ?? null)) return;
-  const here = keystore === null ? 'has no key store' : `has key ${keystore.id}`;
-  throw new Error(`the pair encrypts its secrets with key ${keyId}, and this node ${here}`);
+function requireKey(
+  { keyId: known }: Security,
+  { context, keyring, keystore }: BooksOptions,
+): void {
+  if (known === (keyring.current?.id ?? null)) return;
+  // It was changed since this node looked at its files.
+  const verdict = judgeKey({ pair: context.pair, path: keystore, known });
+  if (verdict.type === 'refused') throw new Error(verdict.reason);
+  if (verdict.type === 'fits') keyring.use(verdict.keystore);
 }

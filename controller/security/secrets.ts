@@ -3,13 +3,11 @@ import type { Changes } from '../store/changes.ts';
 import { committed, momentOf, requireStore, type TenureContext } from '../work/context.ts';
 import { Refusal } from '../work/refusal.ts';
 import { type By, NOBODY } from './audit.ts';
+import type { Keyring, SealedWith, Subject } from './keyring.ts';
 
 /** A secret as it lies in the database: encrypted. */
-export interface SecretRecord {
+export interface SecretRecord extends SealedWith {
   readonly name: string;
-  /** The id of the key with which it was encrypted. */
-  readonly keyId: string;
-  readonly sealed: Sealed;
   /** What it was before, newest first, while runs that were given it are under way. */
   readonly former: readonly Sealed[];
   /** Milliseconds since 1970. */
@@ -25,8 +23,7 @@ export interface SecretUse {
 }
 
 export interface SecretBookOptions {
-  /** Null: this node has none, so there are no secrets. */
-  readonly keystore: Keystore | null;
+  readonly keyring: Keyring;
   readonly apply: (changes: Changes) => Promise<unknown>;
   readonly useOf: (name: string) => SecretUse;
 }
@@ -54,10 +51,8 @@ export class SecretBook {
   }
 
   load(records: readonly SecretRecord[]): void {
-    for (const record of records) {
-      this.#decided.set(record.name, record);
-      this.#committed.set(record.name, record);
-    }
+    this.decide(records);
+    this.noteStored(records);
   }
 
   /** All secrets, by name. */
@@ -83,10 +78,8 @@ export class SecretBook {
     updatedBy: string,
     by: By = NOBODY,
   ): Promise<{ readonly record: SecretRecord; readonly isNew: boolean }> {
-    const { keystore, apply, useOf } = this.#options;
-    if (keystore === null) {
-      throw new Refusal('no-keystore', 'this pair has no key store: see `keystore` in the README');
-    }
+    const { keyring, apply, useOf } = this.#options;
+    const sealed = keyring.seal(value, this.#subject(name));
     requireStore(this.#context);
     const old = this.#decided.get(name);
     if (old === undefined && this.#decided.size >= MOST_SECRETS) {
@@ -95,8 +88,7 @@ export class SecretBook {
     const isHeld = old !== undefined && useOf(name).runs > 0;
     const former = isHeld ? [old.sealed, ...old.former].slice(0, MOST_FORMER) : [];
     const { now: updatedAt } = momentOf(this.#context);
-    const sealed = keystore.seal(value, this.#about(name));
-    const record = { name, keyId: keystore.id, sealed, former, updatedAt, updatedBy };
+    const record = { name, ...sealed, former, updatedAt, updatedBy };
     this.#decided.set(name, record);
     const stored = apply({ secrets: [record], ...by }).then(() => {
       this.#committed.set(name, record);
@@ -127,7 +119,7 @@ export class SecretBook {
   unseal(names: readonly string[]): Unsealed {
     const missing = this.missing(names);
     if (missing.length > 0) return { type: 'missing', names: missing };
-    const values = names.map((name) => [name, this.#open(name, this.get(name).sealed)] as const);
+    const values = names.map((name) => [name, this.#open(this.get(name))] as const);
     return { type: 'values', values: Object.fromEntries(values) };
   }
 
@@ -136,17 +128,39 @@ export class SecretBook {
     return names.flatMap((name) => {
       const record = this.#committed.get(name);
       if (record === undefined) return [];
-      return [record.sealed, ...record.former].map((sealed) => this.#open(name, sealed));
+      const { keyId } = record;
+      const all = [record.sealed, ...record.former];
+      return all.map((sealed) => this.#open({ name, keyId, sealed }));
     });
   }
 
-  #open(name: string, sealed: Sealed): string {
-    const { keystore } = this.#options;
-    if (keystore === null) throw new Error('secrets are never loaded without their key');
-    return keystore.open(sealed, this.#about(name));
+  /** All secrets as they are decided, sealed with another key. */
+  sealedWith(next: Keystore): SecretRecord[] {
+    const { keyring } = this.#options;
+    return [...this.#decided.values()].map((record) => {
+      const { keyId, name } = record;
+      const reseal = (sealed: Sealed) =>
+        keyring.reseal({ keyId, sealed }, this.#subject(name), next);
+      const former = record.former.map(reseal);
+      return { ...record, keyId: next.id, sealed: reseal(record.sealed), former };
+    });
   }
 
-  #about(name: string): string {
-    return `${this.#context.pair}/secret/${name}`;
+  /** Takes in what is decided, and about to be committed. */
+  decide(records: readonly SecretRecord[]): void {
+    for (const record of records) this.#decided.set(record.name, record);
+  }
+
+  /** Takes note of what was decided so, once it is committed. */
+  noteStored(records: readonly SecretRecord[]): void {
+    for (const record of records) this.#committed.set(record.name, record);
+  }
+
+  #open(sealed: SealedWith & { readonly name: string }): string {
+    return this.#options.keyring.open(sealed, this.#subject(sealed.name));
+  }
+
+  #subject(name: string): Subject {
+    return { about: `${this.#context.pair}/secret/${name}`, name: `secret ${name}` };
   }
 }

@@ -1,9 +1,9 @@
 import type { DeliveryState, Hook, HookEvent } from '@understudy/shared/protocol/hooks';
-import type { Sealed } from '@understudy/shared/runtime/keystore';
+import type { SealedWith } from '../security/keyring.ts';
 
 /** What signs the notices of a hook, as it is stored. */
 export type HookSecret =
-  | { readonly type: 'sealed'; readonly keyId: string; readonly sealed: Sealed }
+  | ({ readonly type: 'sealed' } & SealedWith)
   /** Stored by a version that did not seal it. */
   | { readonly type: 'plain'; readonly text: string };
 

@@ -77,4 +77,5 @@ export type EventKind =
   | 'output-cut'
   | 'hook-applied'
   | 'hook-deleted'
-  | 'hook-given-up';
+  | 'hook-given-up'
+  | 'key-changed';

@@ -13,6 +13,8 @@ export interface SecurityChanges extends By {
   readonly revokedTokens?: readonly string[];
   readonly secrets?: readonly SecretRecord[];
   readonly removedSecrets?: readonly string[];
+  /** The id of the key with which all that is sealed is sealed from now on. */
+  readonly pairKey?: string;
   readonly maskings?: readonly Masking[];
 }
 
@@ -24,10 +26,12 @@ export interface SecurityBatch {
   readonly secrets: Map<string, SecretRecord | null>;
   readonly maskings: Masking[];
   readonly audits: NewAudit[];
+  /** Null: it stays. */
+  pairKey: string | null;
 }
 
 export function emptySecurity(): SecurityBatch {
-  return { tokens: new Map(), secrets: new Map(), maskings: [], audits: [] };
+  return { tokens: new Map(), secrets: new Map(), maskings: [], audits: [], pairKey: null };
 }
 
 export function addSecurity(batch: SecurityBatch, changes: SecurityChanges): void {
@@ -36,6 +40,7 @@ export function addSecurity(batch: SecurityBatch, changes: SecurityChanges): voi
   for (const secret of changes.secrets ?? []) batch.secrets.set(secret.name, secret);
   for (const name of changes.removedSecrets ?? []) batch.secrets.set(name, null);
   for (const masking of changes.maskings ?? []) batch.maskings.push(masking);
+  batch.pairKey = changes.pairKey ?? batch.pairKey;
   if (changes.audits !== undefined) batch.audits.push(...changes.audits);
 }
 
@@ -57,6 +62,10 @@ export async function writeSecurity({ batch, id, owner, execute }: SecurityWrite
   if (batch.secrets.size > 0) {
     const rows = [...batch.secrets].map(secretRow);
     await execute({ name: 'secrets', text: WRITE_SECRETS, values: [...values, toJson(rows)] });
+  }
+  if (batch.pairKey !== null) {
+    const known = [owner.pair, batch.pairKey];
+    await execute({ name: 'pair-key', text: WRITE_PAIR_KEY, values: known });
   }
   // One by one: one statement would change a row once only.
   for (const { run, attempt, from, to } of batch.maskings) {
@@ -98,6 +107,9 @@ const WRITE_SECRETS = `with new as (
   on conflict (pair, name) do update set key_id = excluded.key_id, nonce = excluded.nonce,
     data = excluded.data, former = excluded.former, updated_at = excluded.updated_at,
     updated_by = excluded.updated_by, term = excluded.term`;
+
+const WRITE_PAIR_KEY = `update pair_key set id = $2, known_since = clock_timestamp()
+  where pair = $1 and id <> $2`;
 
 const HIDE_OUTPUT = `update run_log set data = overlay(data
     placing convert_to(repeat('*', (least($4, start + length(data)) - greatest($3, start))::integer), 'UTF8')

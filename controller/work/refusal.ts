@@ -17,6 +17,8 @@ export const refusals = {
   'token-exists': 409,
   'secret-in-use': 409,
   'no-keystore': 409,
+  'key-missing': 409,
+  undecryptable: 409,
   'too-many': 409,
   'run-not-over': 409,
   'unknown-agent': 409,

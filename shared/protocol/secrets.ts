@@ -27,6 +27,20 @@ export const secretValueSchema = z.strictObject({
     .refine((value) => value.trim().length >= SHORTEST_SECRET, 'expected more than white space'),
 });
 
+/** Which key is to take the place of the pair's present one: its id, never the key itself. */
+export const rekeyRequestSchema = z.strictObject({
+  keyId: z.string().regex(/^k-[0-9a-f]{16}$/, 'expected the id of a key, like k-0123456789abcdef'),
+});
+
+export const rekeyedSchema = z
+  .object({
+    keyId: z.string().describe('the key with which all is encrypted now'),
+    secrets: z.number().int().describe('so many secrets were encrypted anew'),
+    hooks: z.number().int().describe('and what signs the notices of so many web hooks'),
+  })
+  .meta({ id: 'Rekeyed', description: 'What a change of the key came to.' });
+export type RekeyedView = Readonly<z.infer<typeof rekeyedSchema>>;
+
 export const secretViewSchema = z
   .object({
     name: secretNameSchema,

@@ -1,6 +1,11 @@
 import type { Connection } from './database.ts';
 import { type Keystore, readKeystore } from './keystore.ts';
 
+/** Where the key store lies that is to take the place of this one: on each node, before the key is changed. */
+export function nextKeystorePath(path: string): string {
+  return `${path}.next`;
+}
+
 /** How the key store of a node fits the pair. `none`: the pair has none, and neither has this node. */
 export type KeyVerdict =
   | { readonly type: 'none' }
@@ -16,13 +21,20 @@ export interface KeyQuestion {
   readonly known: string | null;
 }
 
-/** Whether this node may serve: whoever can't read the pair's secrets would fail the jobs that need them. */
+/**
+ * Whether this node may serve: whoever can't read the pair's secrets would fail the jobs that need them. The
+ * key that was to come counts as soon as it is the pair's.
+ */
 export function judgeKey({ pair, path, known }: KeyQuestion): KeyVerdict {
   const expected = `pair ${pair} encrypts its secrets with key ${known}`;
   const remedy = 'copy the key store file of a node that serves to this one';
   if (path === null) {
     if (known === null) return { type: 'none' };
     return refused(`${expected}, and this node has no key store: ${remedy}, and set \`keystore\``);
+  }
+  const next = known === null ? null : readKeystore(nextKeystorePath(path));
+  if (next?.type === 'read' && next.keystore.id === known) {
+    return { type: 'fits', keystore: next.keystore };
   }
   const read = readKeystore(path);
   switch (read.type) {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Run } from '@understudy/shared/protocol/api';
 import { makeKeystore } from '@understudy/shared/runtime/keystore';
@@ -73,6 +73,52 @@ test('F125: a run works with its secret through a fail-over, and no file, table 
       files(cluster.facts.folder).some(({ bytes }) => bytes.includes(SECRET)) ? null : true,
     { what: 'no file to hold the secret' },
   );
+});
+
+test('F125: the key is changed while the pair serves; each node that has the new one takes over', async (t) => {
+  const cluster = await makeCluster(t, { host: fast, agents: ['w1'] });
+  await cluster.start();
+  const given = join(cluster.facts.folder, 'secret.given');
+  writeFileSync(given, `${SECRET}\n`);
+  t.is((await cluster.command(['secret', 'set', 'DB', '--file', given])).code, 0);
+  const command = ['sh', '-c', `[ "$DB" = "$(cat ${given})" ]`];
+  await cluster.client.putJob({ name: 'j', command, secrets: ['DB'] });
+  const worksAs = async (key: string) => {
+    const { id } = await cluster.client.submit('j', key.replaceAll(' ', '-'));
+    const over = await eventually(
+      async () => {
+        const run = await cluster.client.run(id);
+        return run.finishedAt === null ? null : run;
+      },
+      { what: 'the run to be over' },
+    );
+    t.is(over.state, 'succeeded', key);
+  };
+  await worksAs('before');
+  const early = await cluster.command(['secret', 'rekey']);
+  t.is(early.code, 1);
+  t.regex(early.stderr, /there is no new key at .*keystore\.next: make one/);
+  const prepared = await cluster.command(['secret', 'rekey', '--prepare']);
+  t.is(prepared.code, 0, prepared.stderr);
+  t.is((await cluster.command(['secret', 'rekey', '--prepare'])).code, 1, 'it overwrites nothing');
+  const keystore = join(cluster.facts.folder, 'keystore');
+  const alone = join(makeFolder(t), 'keystore');
+  copyFileSync(keystore, alone);
+  const changed = await cluster.command(['secret', 'rekey']);
+  t.is(changed.code, 0, changed.stderr);
+  t.regex(changed.stdout, /the pair's key is k-[0-9a-f]{16}; encrypted anew: 1 secrets of jobs, 0/);
+  await worksAs('with the new key');
+  await cluster.host('a').killHeartbeat();
+  await cluster.activeOn('b');
+  await worksAs('after a fail-over');
+  renameSync(`${keystore}.next`, keystore);
+  cluster.host('a').start();
+  await cluster.settled();
+  await worksAs('with the new key in its place');
+  await cluster.host('a').killHeartbeat();
+  const refused = await cluster.command(['heartbeat', '--set', `keystore=${alone}`], 'a');
+  t.is(refused.code, 78, refused.stderr);
+  t.regex(refused.stderr, /encrypts its secrets with key k-.* holds key k-.*: copy the key store/);
 });
 
 test('H4: a node with another key store is refused with a clear error, and one that knows none too', async (t) => {

@@ -5,6 +5,7 @@ import { messageOf, UserError } from '@understudy/shared/runtime/errors';
 import type { Command } from 'commander';
 import { apiFor } from '../context.ts';
 import { print, printJson, showInstant, table } from '../output.ts';
+import { addRekeyCommand } from './secret-rekey.ts';
 
 interface SetOptions {
   readonly file?: string;
@@ -13,7 +14,7 @@ interface SetOptions {
 
 /** `secret`: what jobs get as environment without anybody reading it. */
 export function addSecretCommand(program: Command): void {
-  const secret = program.command('secret').description('stored secrets: set, list, remove');
+  const secret = program.command('secret').description('stored secrets: set, list, remove, rekey');
   secret
     .command('set <name>')
     .description('store a value, read from standard input; jobs name it in `secrets`')
@@ -46,6 +47,7 @@ export function addSecretCommand(program: Command): void {
       await apiFor(command).request({ method: 'DELETE', path: pathOf(name) });
       print(`${name} is removed`);
     });
+  addRekeyCommand(secret);
 }
 
 /** Never from the command line: there every user of the host could read it. */

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type AppParts, makeHandler, routesOf } from '@understudy/controller/http/app';
 import { HookService } from '@understudy/controller/notify/hooks';
 import { makeCallers } from '@understudy/controller/security/callers';
+import { Keyring } from '@understudy/controller/security/keyring';
 import { SecretBook } from '@understudy/controller/security/secrets';
 import { hashOf, TokenBook } from '@understudy/controller/security/tokens';
 import type { Changes } from '@understudy/controller/store/changes';
@@ -64,6 +65,7 @@ export const examples: Readonly<Record<string, readonly [path: string, body?: un
   'POST /api/v1/tokens': ['/api/v1/tokens', { name: 'new', role: 'viewer', expiresIn: '1h' }],
   'DELETE /api/v1/tokens/:name': ['/api/v1/tokens/old'],
   'GET /api/v1/secrets': ['/api/v1/secrets'],
+  'POST /api/v1/secrets/rekey': ['/api/v1/secrets/rekey', { keyId: 'k-0123456789abcdef' }],
   'GET /api/v1/secrets/:name': ['/api/v1/secrets/OLD'],
   'PUT /api/v1/secrets/:name': ['/api/v1/secrets/OLD', { value: 'hunter2' }],
   'DELETE /api/v1/secrets/:name': ['/api/v1/secrets/OLD'],
@@ -142,8 +144,9 @@ export async function setUpApp(t: ExecutionContext) {
     },
   ]);
   const keystore = makeTestKeystore(t);
+  const keyring = new Keyring(keystore);
   const secrets = new SecretBook(context, {
-    keystore,
+    keyring,
     apply: (changes) => state.apply(changes),
     useOf: () => ({ jobs: [], runs: 0 }),
   });
@@ -162,7 +165,7 @@ export async function setUpApp(t: ExecutionContext) {
     },
   };
   const jobs = new JobService(context, state);
-  const hooks = new HookService(context, state, keystore);
+  const hooks = new HookService(context, state, keyring);
   const { secret: _, ...wanted } = hookSchema.parse({ url: 'http://h/', events: ['run.lost'] });
   hooks.load([
     { name: 'h', id: RUN, definition: wanted, secret: null, createdAt: 0, updatedAt: 0 },
@@ -170,6 +173,12 @@ export async function setUpApp(t: ExecutionContext) {
   const parts: AppParts = {
     hooks,
     ...{ context, state, agents, runs, reader, since: 0, callers, tokens, secrets },
+    rekey: {
+      rekey: async (keyId, by) => {
+        await state.apply({ ...by });
+        return { keyId, secrets: 1, hooks: 0 };
+      },
+    },
     jobs,
     bulk: new BulkService({ context, state, jobs, runs, planner }),
     backfill: new BackfillService({

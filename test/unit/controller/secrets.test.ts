@@ -1,3 +1,4 @@
+import { Keyring } from '@understudy/controller/security/keyring';
 import { SecretBook, type SecretUse } from '@understudy/controller/security/secrets';
 import type { Changes } from '@understudy/controller/store/changes';
 import type { TenureContext } from '@understudy/controller/work/context';
@@ -12,7 +13,7 @@ function setUp(t: ExecutionContext, { hasKey = true } = {}) {
   } as unknown as TenureContext;
   let use: SecretUse = { jobs: [], runs: 0 };
   const book = new SecretBook(context, {
-    keystore: hasKey ? makeTestKeystore(t) : null,
+    keyring: new Keyring(hasKey ? makeTestKeystore(t) : null),
     apply: async (changes) => void commits.push(changes),
     useOf: () => use,
   });

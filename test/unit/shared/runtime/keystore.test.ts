@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeKeystore, readKeystore } from '@understudy/shared/runtime/keystore';
-import { judgeKey } from '@understudy/shared/runtime/pair-key';
+import { judgeKey, nextKeystorePath } from '@understudy/shared/runtime/pair-key';
 import test from 'ava';
 import { makeFolder } from '../../../support/keystore.ts';
 
@@ -73,4 +73,20 @@ test('H4: a node may serve with the key that the pair knows, and with no other',
   t.regex(judge(path, null), /does not know key .* run `understudy create`/);
   writeFileSync(path, 'x');
   t.regex(judge(path, id), /is not a key store/);
+});
+
+test('H4: the key that was to come counts as soon as it is that of the pair, whatever lies beside it', (t) => {
+  const path = join(makeFolder(t), 'keystore');
+  const old = makeKeystore(path);
+  const next = makeKeystore(nextKeystorePath(path));
+  const judge = (known: string) => {
+    const verdict = judgeKey({ pair: 'orders', path, known });
+    return verdict.type === 'fits' ? verdict.keystore.id : verdict.type;
+  };
+  t.is(judge(old.id), old.id);
+  t.is(judge(next.id), next.id);
+  t.is(judge('k-other'), 'refused');
+  writeFileSync(path, 'x');
+  t.is(judge(next.id), next.id);
+  t.is(judge(old.id), 'refused');
 });
