@@ -8,6 +8,7 @@ import { tenureBegun, tenureEnded } from './notify/tenures.ts';
 import { DeposedError, WriterLane } from './store/lane.ts';
 import { loadOpenWork, type OpenWork } from './store/load.ts';
 import { loadSecurity, type Security } from './store/load-security.ts';
+import { Statistics } from './store/statistics.ts';
 import { SwitchOver } from './switch-over.ts';
 
 /** What exists only while this controller is active. */
@@ -47,7 +48,15 @@ export async function activate(options: AssembleOptions): Promise<Active> {
     hooks: () => hooks.all().map(({ id }) => id),
   });
 
-  plane.onCommitted = (batch) => deliverer.noteCommitted(batch);
+  const statistics = new Statistics({
+    lane: new WriterLane({ database, schema, pair, node, purpose: 'statistics' }),
+    log,
+  });
+
+  plane.onCommitted = (batch) => {
+    deliverer.noteCommitted(batch);
+    statistics.noteCommitted(batch);
+  };
 
   failpoints.pass('before-load');
   const { work, security } = await load(options);
@@ -94,6 +103,7 @@ export async function activate(options: AssembleOptions): Promise<Active> {
       dispatcher.stop();
       deliverer.stop();
       retention.stop();
+      statistics.stop();
       // A tenure that was handed over has another end.
       if (isAsked && guard.mayAct()) {
         const at = Math.round(clock.wallMs());
