@@ -82,8 +82,13 @@ function notActive(): Refusal {
   return new Refusal('not-active', 'this controller may not act at the moment; try again');
 }
 
+/** The token that a request shows; empty: none. */
+export function tokenIn(authorization: string): string {
+  return /^Bearer (.+)$/.exec(authorization)?.[1] ?? '';
+}
+
 function identify(context: Koa.Context, callers: Callers): Caller {
-  const given = /^Bearer (.+)$/.exec(context.get('authorization'))?.[1] ?? '';
+  const given = tokenIn(context.get('authorization'));
   const caller = given === '' ? null : callers.identify(given);
   if (caller !== null) return caller;
   context.set('WWW-Authenticate', 'Bearer');

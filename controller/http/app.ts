@@ -22,6 +22,7 @@ import { admit } from './admission.ts';
 import { agentProtocolRoutes } from './agent-routes.ts';
 import { recordDenials } from './denied.ts';
 import { answerErrors } from './errors.ts';
+import { answerFrequent } from './frequent.ts';
 import type { Gate } from './gate.ts';
 import { hookRoutes } from './hook-routes.ts';
 import { hostRoutes, readyzRoute } from './host-routes.ts';
@@ -56,7 +57,7 @@ export interface AppParts {
   readonly rekey: Pick<RekeyService, 'rekey'>;
   /** Aborts when this controller stops serving: long answers that have no end of their own end then. */
   readonly isClosing: AbortSignal;
-  readonly gate: Pick<Gate, 'enter' | 'letGo'>;
+  readonly gate: Pick<Gate, 'enter' | 'letGo' | 'isOpen'>;
 }
 
 /** What users send is small, what workers report may be large. */
@@ -65,18 +66,9 @@ const AGENT_BODY_LIMIT = '16mb';
 const BULK_BODY_LIMIT = '16mb';
 const BULK_PATH = '/api/v1/runs';
 
-/**
- * What answers the controller's requests: a Koa application, before which stands the one question that the
- * heartbeat asks all the time. While all is well it is answered without the cost of an application.
- */
+/** What answers the controller's requests: a Koa application, before which stands what is asked all the time. */
 export function makeHandler(parts: AppParts): RequestListener {
-  const answer = makeApp(parts).callback();
-  const { guard } = parts.context;
-  return (request, response) => {
-    const isCheck = request.method === 'HEAD' && request.url === '/readyz';
-    if (isCheck && guard.mayAct() && parts.problems().length === 0) response.end();
-    else void answer(request, response);
-  };
+  return answerFrequent(parts, makeApp(parts).callback());
 }
 
 /** The controller's HTTP side, as a Koa application. */

@@ -47,6 +47,11 @@ export class Gate {
     return this.#parked.size;
   }
 
+  /** Whether who comes now is let in at once. */
+  get isOpen(): boolean {
+    return !this.#isParking && this.#elsewhere === null;
+  }
+
   /** A request arrives. */
   take(request: IncomingMessage, response: ServerResponse): void {
     const pass = (isIn: boolean) => {

@@ -1,6 +1,6 @@
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import { mannerOf } from '@understudy/shared/protocol/action';
-import type { Register, RegisteredWire } from '@understudy/shared/protocol/agent';
+import type { Register, RegisteredWire, Reports } from '@understudy/shared/protocol/agent';
 import type { Job } from '@understudy/shared/protocol/api';
 import { labelsOfAbilities, selectorOf } from '../dispatch/abilities.ts';
 import { type Candidate, matches } from '../dispatch/queue.ts';
@@ -147,6 +147,15 @@ export class AgentService {
       return entry;
     }
     throw new Refusal('unknown-agent', `register first: ${id} as ${incarnation} is not known here`);
+  }
+
+  /** Takes a mere sign of life. False: who sends it must be told more than that it was heard. */
+  hear({ agent, incarnation, highestTerm }: Omit<Reports, 'reports'>): boolean {
+    const entry = this.#agents.get(agent);
+    const isKnown = entry?.isRegistered === true && entry.record.incarnation === incarnation;
+    if (!isKnown || highestTerm > this.#context.term) return false;
+    entry.heardAt = this.#context.clock.monotonicMs();
+    return true;
   }
 
   /**

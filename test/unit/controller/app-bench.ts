@@ -191,7 +191,7 @@ export async function setUpApp(t: ExecutionContext) {
     ...{
       problems: () => [],
       isFailsafe: () => false,
-      gate: { enter: async () => true, letGo: () => undefined },
+      gate: { enter: async () => true, letGo: () => undefined, isOpen: true },
     },
     isClosing: new AbortController().signal,
   };
@@ -215,7 +215,7 @@ export async function setUpApp(t: ExecutionContext) {
   };
   await agents.register(registerSchema.parse({ ...worker, session: 1 }));
   commits.length = 0;
-  return { ask, guard, commits, parts };
+  return { ask, guard, commits, parts, server };
 }
 
 /** Every route of the routers, as the examples name them; without the methods that the router adds by itself. */
