@@ -54,7 +54,8 @@ export function agentProtocolRoutes({ agents, reports, context: tenure }: AppPar
     (context, { query: { agent, incarnation, session } }) => {
       requireOwn(context, agent);
       agents.requireStream(agent, incarnation, session);
-      const events = openEventStream(context, () => agents.disconnected(agent, stream));
+      const isGone = () => agents.disconnected(agent, stream);
+      const events = openEventStream(context, isGone, 'closed');
       const stream: OrderStream = {
         send: (order) => events.sendText(textOf(order)),
         close: () => events.close(),

@@ -24,27 +24,47 @@ export function eventText({ type, id, data }: StreamedEvent): string {
   return `${name}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
+/** How its client knows where a stream ends: by what is said in it, or as cheaply as can be, by its connection. */
+export type StreamEnd = 'said' | 'closed';
+
 /**
  * Answers a request with a stream of events. `onEnd` is called once, whoever ended it. What is sent in one
  * moment goes out in one piece.
  */
-export function openEventStream(context: Koa.Context, onEnd: () => void): EventStream {
-  const body = new Readable({ read: () => undefined });
-  context.req.socket.setNoDelay(true);
-  context.req.setTimeout(0);
+export function openEventStream(
+  context: Koa.Context,
+  onEnd: () => void,
+  streamEnd: StreamEnd = 'said',
+): EventStream {
+  const { req, res } = context;
+  let isFlowing = false;
+  // It only says when the answer begins and when it ends: a sign of life to each of many agents is to cost
+  // no more than its way to the response.
+  const body = new Readable({
+    read: () => {
+      isFlowing = true;
+      flush();
+    },
+  });
+  req.socket.setNoDelay(true);
+  req.setTimeout(0);
   context.set('Content-Type', 'text/event-stream; charset=utf-8');
   context.set('Cache-Control', 'no-store');
   context.set('X-Accel-Buffering', 'no');
   context.status = 200;
   context.body = body;
+  if (streamEnd === 'closed') {
+    context.set('Connection', 'close');
+    context.remove('Transfer-Encoding');
+  }
   let isOver = false;
   let waiting = '';
   const flush = () => {
-    if (waiting === '') return;
-    body.push(waiting);
+    if (waiting === '' || !isFlowing || res.destroyed) return;
+    res.write(waiting);
     waiting = '';
-    if (body.readableLength + context.res.writableLength > MOST_UNREAD_BYTES) {
-      context.res.destroy();
+    if (res.writableLength > MOST_UNREAD_BYTES) {
+      res.destroy();
       end();
     }
   };
@@ -52,6 +72,8 @@ export function openEventStream(context: Koa.Context, onEnd: () => void): EventS
     if (isOver) return;
     isOver = true;
     flush();
+    // What was sent before the answer began goes its way when it begins.
+    if (waiting !== '') body.push(waiting);
     body.push(null);
     onEnd();
   };
@@ -60,6 +82,6 @@ export function openEventStream(context: Koa.Context, onEnd: () => void): EventS
     if (waiting === '') process.nextTick(flush);
     waiting += text;
   };
-  context.res.once('close', end);
+  res.once('close', end);
   return { send: (event) => sendText(eventText(event)), sendText, close: end };
 }
