@@ -9,13 +9,20 @@ export interface Due {
   readonly end: End | null;
 }
 
+/**
+ * A start is told by itself once the attempt has lasted so long: most of those that are short have ended by
+ * then, and to have both committed costs no more than one.
+ */
+export const startAloneAfterMs = 10;
+
 /** What is due for an attempt of whose output `written` bytes exist. Null: nothing. */
-export function dueOf(state: Attempt, written: number): Due | null {
+export function dueOf(state: Attempt, written: number, nowMs: number): Due | null {
   if (state.phase === 'acknowledged') return null;
   const to = state.end === null ? written : state.end.logBytes;
   const from = state.logAcknowledged;
   const start = state.startAcknowledged ? null : state.start;
   const log = to > from ? { from, to } : null;
-  if (start === null && log === null && state.end === null) return null;
+  const isStartDue = start !== null && nowMs - start.atMs >= startAloneAfterMs;
+  if (!isStartDue && log === null && state.end === null) return null;
   return { start, log, end: state.end };
 }

@@ -1,4 +1,6 @@
-import { type FileHandle, open, readFile, truncate } from 'node:fs/promises';
+import { closeSync, fdatasync, openSync, writeSync } from 'node:fs';
+import { readFile, truncate } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import type { Attempt } from '../attempt/attempt.ts';
 import { attemptLine, type ClockOrigin, type Line, replay } from './journal-text.ts';
 import { replaceFile } from './replace-file.ts';
@@ -16,7 +18,7 @@ export async function openJournal(path: string, origin: ClockOrigin): Promise<Op
   const text = await readOrEmpty(path);
   const { attempts, wholeBytes, lines, unreadable } = replay(text, origin);
   if (text !== '') await truncate(path, wholeBytes);
-  const journal = new Journal(path, origin, await open(path, 'a'), lines);
+  const journal = new Journal(path, origin, lines);
   await journal.append([{ t: 'open', ...origin }], true);
   return { journal, attempts, unreadable, isNew: text === '' };
 }
@@ -28,22 +30,25 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+const datasync = promisify(fdatasync);
+
 /**
- * An append-only file of what happened to attempts. Lines that are given while one write is under way
- * go out together with the next, under one fdatasync: many attempts share the price of the disk.
+ * An append-only file of what happened to attempts. Lines that are given in one moment, or while the disk is
+ * at work, go out together, under one fdatasync: many attempts share the price of the disk. Only that is
+ * waited for in the background: to hand lines to the kernel takes less time than to have another thread do it.
  */
 export class Journal {
   readonly #path: string;
   readonly #origin: ClockOrigin;
-  #file: FileHandle;
+  #file: number;
   #lines: number;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | null = null;
 
-  constructor(path: string, origin: ClockOrigin, file: FileHandle, lines: number) {
+  constructor(path: string, origin: ClockOrigin, lines: number) {
     this.#path = path;
     this.#origin = origin;
-    this.#file = file;
+    this.#file = openSync(path, 'a');
     this.#lines = lines;
   }
 
@@ -57,8 +62,8 @@ export class Journal {
     this.#lines += lines.length;
     const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
     return new Promise((resolve, reject) => {
+      if (this.#waiting.length === 0) queueMicrotask(() => this.#run());
       this.#waiting.push({ text, sync, resolve, reject });
-      this.#run();
     });
   }
 
@@ -76,8 +81,8 @@ export class Journal {
     const lines: Line[] = [{ t: 'open', ...this.#origin }, ...attempts.map(attemptLine)];
     this.#lines = lines.length;
     await replaceFile(this.#path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    await this.#file.close();
-    this.#file = await open(this.#path, 'a');
+    closeSync(this.#file);
+    this.#file = openSync(this.#path, 'a');
   }
 
   #run(): void {
@@ -92,13 +97,19 @@ export class Journal {
 
   async #write(batch: readonly Waiting[]): Promise<void> {
     try {
-      await this.#file.appendFile(batch.map((entry) => entry.text).join(''));
-      if (batch.some((entry) => entry.sync)) await this.#file.datasync();
+      writeAll(this.#file, batch.map((entry) => entry.text).join(''));
+      for (const entry of batch) if (!entry.sync) entry.resolve();
+      if (batch.some((entry) => entry.sync)) await datasync(this.#file);
       for (const entry of batch) entry.resolve();
     } catch (error) {
       for (const entry of batch) entry.reject(error);
     }
   }
+}
+
+function writeAll(file: number, text: string): void {
+  let left = Buffer.from(text);
+  while (left.length > 0) left = left.subarray(writeSync(file, left));
 }
 
 async function readOrEmpty(path: string): Promise<string> {

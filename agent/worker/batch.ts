@@ -54,7 +54,7 @@ async function addAttempt(
   source: BatchSource,
 ): Promise<number> {
   const id = attemptId(attempt);
-  const due = dueOf(attempt, source.runner.written(id));
+  const due = dueOf(attempt, source.runner.written(id), source.nowMs());
   if (due === null || source.runner.isUnwanted(id)) return 0;
   if (due.start !== null) items.push(startItem(attempt, due.start, source.nowMs()));
   let from = due.log?.from ?? 0;

@@ -4,6 +4,7 @@ import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import { type ReportsWire, reportsAnswerSchema } from '@understudy/shared/protocol/agent';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { attemptId, isSettledBy } from '../attempt/attempt.ts';
+import { startAloneAfterMs } from '../attempt/due.ts';
 import { logPath, removeLog } from '../spool/log-file.ts';
 import { type BatchSource, type Item, nextBatch } from './batch.ts';
 import { describeReply, isStoreAway, type Reply } from './call.ts';
@@ -41,6 +42,7 @@ export class Reporter {
   #turn = 0;
   #newsWaits = false;
   #news: () => void = () => undefined;
+  #started: NodeJS.Timeout | null = null;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -50,6 +52,14 @@ export class Reporter {
   wake(): void {
     this.#newsWaits = true;
     this.#news();
+  }
+
+  /** An attempt has started, which is not due at once. */
+  wakeForStart(): void {
+    this.#started ??= setTimeout(() => {
+      this.#started = null;
+      this.wake();
+    }, startAloneAfterMs);
   }
 
   /** How many reports of ends wait for a controller. */

@@ -14,6 +14,8 @@ export interface RunnerOptions {
   readonly nowMs: () => number;
   /** Something about an attempt has yet to be reported. */
   readonly onNews: () => void;
+  /** An attempt has started. */
+  readonly onStarted: () => void;
   /** A fault that this worker can't go on with, for instance a disk that takes no journal. */
   readonly onFault: (error: unknown) => void;
 }
@@ -109,7 +111,7 @@ export class Runner {
   }
 
   async #start(order: StartOrder): Promise<void> {
-    const { ledger, folder, workshop, nowMs, onNews } = this.#options;
+    const { ledger, folder, workshop, nowMs, onStarted, onFault } = this.#options;
     const id = attemptId(order);
     await ledger.begin(order, order.term);
     const early = this.#ending.get(id);
@@ -125,12 +127,11 @@ export class Runner {
     this.#running.set(id, { order, running, secrets });
     const ending = this.#ending.get(id);
     if (ending !== undefined) running.end(ending);
-    const started = ledger.record(order, {
-      type: 'started',
-      start: { pid: running.pid, atMs: nowMs() },
-    });
-    onNews();
-    await started;
+    // What is noted of its start need not be on its way to the disk for its end to be looked at.
+    ledger
+      .record(order, { type: 'started', start: { pid: running.pid, atMs: nowMs() } })
+      .catch(onFault);
+    onStarted();
     await this.#ended(order, await running.ended);
   }
 

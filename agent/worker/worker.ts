@@ -38,11 +38,12 @@ export async function openWorker(config: WorkerConfig, ports: WorkerPorts): Prom
   const wallMinusMonotonicMs = ports.wallMs() - ports.nowMs();
   const ledger = await openLedger(folder, { boot: bootId(), wallMinusMonotonicMs });
   const { nowMs, random, onFault } = ports;
-  const news = { tell: (): void => undefined };
+  const news = { tell: (): void => undefined, tellOfStart: (): void => undefined };
   const onNews = (): void => news.tell();
+  const onStarted = (): void => news.tellOfStart();
   const { incarnation } = config;
   const workshop = makeWorkshop({ config, ports, data: folder.path, ownerPrefix, cgroup, guard });
-  const runner = new Runner({ ledger, folder, workshop, nowMs, onNews, onFault });
+  const runner = new Runner({ ledger, folder, workshop, nowMs, onNews, onStarted, onFault });
   const contact = new ContactWatch({ nowMs, isolate: (proven) => runner.isolate(proven) });
   const reporter = new Reporter({
     ...{ ledger, runner, folder, nowMs, random, incarnation, agent: config.agent },
@@ -52,6 +53,7 @@ export async function openWorker(config: WorkerConfig, ports: WorkerPorts): Prom
     },
   });
   news.tell = () => reporter.wake();
+  news.tellOfStart = () => reporter.wakeForStart();
   const lost = await reportLost(ledger, folder.logs, nowMs());
   await removeLogsExcept(folder.logs, (id) => ledger.get(id)?.phase !== 'acknowledged');
   if (ended + lost + ledger.unreadable > 0) {

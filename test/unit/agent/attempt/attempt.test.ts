@@ -46,22 +46,29 @@ test('an attempt can not start or end twice', (t) => {
 });
 
 test('a start, the output and an end are due in this order until they are acknowledged', (t) => {
-  t.is(dueOf(journalled, 0), null);
-  t.deepEqual(dueOf(running, 3), { start: running.start, log: { from: 0, to: 3 }, end: null });
+  t.is(dueOf(journalled, 0, 100), null);
+  t.deepEqual(dueOf(running, 3, 100), { start: running.start, log: { from: 0, to: 3 }, end: null });
   const told = stepAttempt(running, { type: 'start-acknowledged' });
-  t.is(dueOf(told, 0), null);
+  t.is(dueOf(told, 0, 100), null);
   const stored = stepAttempt(told, { type: 'log-acknowledged', upTo: 3 });
-  t.is(dueOf(stored, 3), null);
-  t.deepEqual(dueOf(stored, 8)?.log, { from: 3, to: 8 });
+  t.is(dueOf(stored, 3, 100), null);
+  t.deepEqual(dueOf(stored, 8, 100)?.log, { from: 3, to: 8 });
   const over = stepAttempt(stored, { type: 'ended', end });
-  t.deepEqual(dueOf(over, 0), { start: null, log: { from: 3, to: 10 }, end });
-  t.is(dueOf(acknowledged, 0), null);
+  t.deepEqual(dueOf(over, 0, 100), { start: null, log: { from: 3, to: 10 }, end });
+  t.is(dueOf(acknowledged, 0, 100), null);
+});
+
+test('the start of a short attempt is told with its end or its output, that of a longer one at once', (t) => {
+  t.is(dueOf(running, 0, 14), null);
+  t.deepEqual(dueOf(running, 0, 15), { start: running.start, log: null, end: null });
+  t.deepEqual(dueOf(running, 3, 5)?.start, running.start);
+  t.deepEqual(dueOf(ended, 0, 9)?.start, running.start);
 });
 
 test('an attempt that is asked for again is reported again, and its stored output is not', (t) => {
   const stored = stepAttempt(acknowledged, { type: 'log-acknowledged', upTo: 10 });
   const again = stepAttempt(stored, { type: 'asked-again' });
-  t.deepEqual(dueOf(again, 0), { start: again.start, log: null, end });
+  t.deepEqual(dueOf(again, 0, 100), { start: again.start, log: null, end });
 });
 
 test('what was reported before an order came again does not answer it, whenever it is acknowledged', (t) => {
