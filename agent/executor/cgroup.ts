@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import {
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readSync,
   rmdirSync,
   writeFileSync,
 } from 'node:fs';
@@ -46,13 +48,14 @@ export function cgroupPathHere(data: string): string | null {
  */
 export class Cgroup {
   readonly path: string;
-  readonly #procs: string;
+  /** Kept open, for it is read at the end of each attempt. */
+  readonly #procs: number;
   /** How many earlier workers of the agent had left behind. */
   readonly found: number;
 
   private constructor(path: string, found: number) {
     this.path = path;
-    this.#procs = join(path, 'cgroup.procs');
+    this.#procs = openSync(procsOf(path), 'r');
     this.found = found;
   }
 
@@ -86,7 +89,7 @@ export class Cgroup {
   /** Brings this process into it, and so all that it starts from now on. Whether that was allowed. */
   enter(): boolean {
     try {
-      writeFileSync(this.#procs, String(process.pid), { flag: 'r+' });
+      writeFileSync(procsOf(this.path), String(process.pid), { flag: 'r+' });
       return this.pids().includes(process.pid);
     } catch {
       return false;
@@ -95,8 +98,12 @@ export class Cgroup {
 
   /** Who lives in it, zombies not counted. */
   pids(): number[] {
-    return pidsIn(this.path);
+    return pidsOf(readAnew(this.#procs));
   }
+}
+
+function procsOf(path: string): string {
+  return join(path, 'cgroup.procs');
 }
 
 function below(path: string): string[] {
@@ -106,7 +113,23 @@ function below(path: string): string[] {
 }
 
 function pidsIn(path: string): number[] {
-  return readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+  return pidsOf(readFileSync(procsOf(path), 'utf8'));
+}
+
+function pidsOf(text: string): number[] {
+  return text.split('\n').filter(Boolean).map(Number);
+}
+
+const piece = Buffer.alloc(4_096);
+
+/** The text of an open file of the kernel, which writes it anew for whoever reads from its beginning. */
+function readAnew(file: number): string {
+  let text = '';
+  for (;;) {
+    const length = readSync(file, piece, 0, piece.length, text.length);
+    if (length === 0) return text;
+    text += piece.toString('latin1', 0, length);
+  }
 }
 
 /** Ends all that is in it and below at one stroke: nothing of it can fork meanwhile. Linux 5.14 and later. */

@@ -67,9 +67,9 @@ export class Trees {
     this.#trees.delete(tree);
   }
 
-  /** Processes that may belong to a tree whose members have pids above this one. */
-  candidates(above: number): Kin[] {
-    if (this.#cgroup === null) return kinOf(allPids(above)).filter(({ pid }) => !isSpared(pid));
+  /** Processes that may belong to a tree whose members have pids above this one, should that be asked. */
+  candidates(above: () => number): Kin[] {
+    if (this.#cgroup === null) return kinOf(allPids(above())).filter(({ pid }) => !isSpared(pid));
     // Most trees end with nobody left: then there is no more to read than this one list.
     const trunks = new Set([...this.#trees].filter((tree) => tree.isAlive).map(({ pid }) => pid));
     const pids = this.#cgroup.pids().filter((pid) => !isSpared(pid));
@@ -82,7 +82,7 @@ export class Trees {
    * belongs to the one that asks, and tells of each stray which start was the last one then.
    */
   strays(asking: Tree, table: readonly Kin[], seen: Map<string, number>): Strays {
-    if (this.#cgroup === null) return { own: [], doubtful: [], unclear: [] };
+    if (this.#cgroup === null || table.length === 0) return { own: [], doubtful: [], unclear: [] };
     const others = [...this.#trees].filter((tree) => tree !== asking);
     const claimed = new Set([asking, ...others].flatMap((tree) => tree.membersOf(table)));
     const unclaimed = table.filter((kin) => !claimed.has(kin));
@@ -188,7 +188,7 @@ export class Tree {
   /** Descendants have higher pids, unless the numbers have wrapped around. */
   #candidates(): Kin[] {
     const isShort = performance.now() - this.#startedAtMs < SHORT_MS;
-    return this.#trees.candidates(isShort && lastPid() >= this.pid ? this.pid - 1 : 0);
+    return this.#trees.candidates(() => (isShort && lastPid() >= this.pid ? this.pid - 1 : 0));
   }
 }
 
