@@ -7,6 +7,7 @@ import type { Caller } from './caller.ts';
 const JOB = 'rehearsal';
 const AGENT = 'rehearsal';
 const SLOTS = 8;
+const JOURNAL = randomUUID();
 
 type StartWire = Extract<OrderWire, { type: 'start' }>;
 
@@ -17,6 +18,7 @@ export class Script {
   /** Who waits for an order to start. */
   readonly #waiting: ((order: StartWire) => void)[] = [];
   #seq = 0;
+  #session = 0;
   #rounds = 0;
 
   constructor(caller: Caller) {
@@ -30,19 +32,16 @@ export class Script {
 
   /** A worker comes, and a job is made. */
   async begin(): Promise<void> {
-    const introduction: RegisterWire = {
-      ...{ agent: AGENT, incarnation: this.#incarnation, version: '0', labels: {}, slots: SLOTS },
-      ...{ highestTerm: '0', journal: randomUUID(), attempts: [] },
-    };
-    await this.#caller.ask({ method: 'POST', path: '/agent/v1/register', body: introduction });
-    await this.#listen();
+    await this.#come();
     const schedule = { cron: '0 0 1 1 *', timezone: 'UTC' };
     const job: JobInput = { name: JOB, command: ['true'], schedule };
     await this.#caller.ask({ method: 'PUT', path: `/api/v1/jobs/${JOB}`, body: job });
   }
 
-  /** A run is asked for, ordered, reported and looked at. */
+  /** A run is asked for, ordered, reported and looked at; before every other one the worker comes again. */
   async playRound(): Promise<void> {
+    // After a fail-over all agents come at once.
+    if (this.#rounds % 2 === 0) await this.#come();
     const path = `/api/v1/jobs/${JOB}/runs`;
     const headers = { 'Idempotency-Key': randomUUID() };
     const ordered = this.#nextStart();
@@ -59,6 +58,18 @@ export class Script {
     await this.#caller.ask({ method: 'GET', path: `/api/v1/runs/${run}` });
     await this.#caller.ask({ method: 'GET', path: `/api/v1/runs?job=${JOB}&limit=10` });
     this.#rounds += 1;
+  }
+
+  async #come(): Promise<void> {
+    this.#session += 1;
+    const introduction: RegisterWire = {
+      ...{ agent: AGENT, incarnation: this.#incarnation, version: '0', labels: {}, slots: SLOTS },
+      ...{ highestTerm: '0', journal: JOURNAL, session: this.#session, attempts: [] },
+    };
+    await this.#caller.ask({ method: 'GET', path: '/readyz' });
+    await this.#caller.ask({ method: 'POST', path: '/agent/v1/register', body: introduction });
+    await this.#listen();
+    await this.#report();
   }
 
   async #listen(): Promise<void> {

@@ -215,18 +215,18 @@ export class SimulatedAgent {
   }
 }
 
-function askReady(port: number): Promise<{ port: number; term: bigint } | null> {
-  return new Promise((resolve) => {
-    const asked = get({
-      ...{ host: '127.0.0.1', port, path: '/readyz', agent: false },
-      signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
-    });
-    asked.on('error', () => resolve(null));
-    asked.on('response', (response) => {
-      response.resume();
-      const term = String(response.headers['understudy-term'] ?? '');
-      const isReady = response.statusCode === 200 && /^\d+$/.test(term);
-      resolve(isReady ? { port, term: BigInt(term) } : null);
-    });
-  });
+/** Asked by many at once, again and again while nobody serves: it must cost the client little. */
+async function askReady(port: number): Promise<{ port: number; term: bigint } | null> {
+  const connection = new HttpConnection(port, '');
+  const limit = setTimeout(() => connection.close(), ASK_TIMEOUT_MS);
+  try {
+    const { status, headers } = await connection.request({ method: 'GET', path: '/readyz' });
+    const term = /\r\nunderstudy-term: (\d+)/i.exec(headers)?.[1];
+    return status === 200 && term !== undefined ? { port, term: BigInt(term) } : null;
+  } catch {
+    return null;
+  } finally {
+    clearTimeout(limit);
+    connection.close();
+  }
 }
