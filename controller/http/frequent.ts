@@ -6,7 +6,7 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import { type Reports, reportsSchema } from '@understudy/shared/protocol/agent';
-import { mayDo } from '../security/roles.ts';
+import { mayBe, mayDo } from '../security/roles.ts';
 import { tokenIn } from './admission.ts';
 import type { AppParts } from './app.ts';
 
@@ -65,6 +65,7 @@ function isHeard(
   if (message === null || !gate.isOpen || !guard.mayAct()) return false;
   const caller = callers.identify(tokenIn(headers.authorization ?? ''));
   if (caller === null || !mayDo(caller.roles, 'agent')) return false;
+  if (!mayBe(caller, message.agent)) return false;
   return agents.hear(message) && guard.mayAct();
 }
 

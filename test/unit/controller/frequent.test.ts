@@ -81,6 +81,7 @@ const refused: readonly [
   ['that shows a higher term', { ...sign, highestTerm: '8' }, 'secret', 409, 'stale-term'],
   ['with a token that is none', sign, 'wrong', 401, 'unauthorized'],
   ['with a token of another role', sign, 'admin-token', 403, 'forbidden'],
+  ['with a token of another agent', sign, 'agent-token of w2', 403, 'wrong-agent'],
   ['that is not what was agreed', { ...sign, incarnation: 'x' }, 'secret', 400, 'invalid'],
 ];
 for (const [what, content, token, status, code] of refused) {
