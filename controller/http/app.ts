@@ -28,6 +28,7 @@ import { hookRoutes } from './hook-routes.ts';
 import { hostRoutes, readyzRoute } from './host-routes.ts';
 import { jobRoutes } from './job-routes.ts';
 import { pairRoutes } from './pair-routes.ts';
+import { takeReadAhead } from './read-ahead.ts';
 import { rightsRoutes } from './rights-routes.ts';
 import type { Route, Routes } from './routes.ts';
 import { runRoutes } from './run-routes.ts';
@@ -164,6 +165,11 @@ function readBody(): Koa.Middleware {
     // What is not JSON would be taken for an empty body, and a run started without its parameters.
     if (context.request.is('json') === false) {
       throw new Refusal('invalid', 'the body must be JSON: send Content-Type: application/json');
+    }
+    const ahead = takeReadAhead(context.req);
+    if (ahead !== null) {
+      Object.assign(context.request, { body: ahead.parsed, rawBody: ahead.raw });
+      return next();
     }
     if (context.path === BULK_PATH) return ofBulk(context, next);
     return context.path.startsWith('/agent/') ? ofAgents(context, next) : ofUsers(context, next);

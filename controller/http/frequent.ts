@@ -9,6 +9,7 @@ import { type Reports, reportsSchema } from '@understudy/shared/protocol/agent';
 import { mayBe, mayDo } from '../security/roles.ts';
 import { tokenIn } from './admission.ts';
 import type { AppParts } from './app.ts';
+import { readAhead } from './read-ahead.ts';
 
 export type FrequentParts = Pick<AppParts, 'context' | 'problems' | 'callers' | 'gate' | 'agents'>;
 
@@ -28,15 +29,9 @@ export function answerFrequent(parts: FrequentParts, answer: RequestListener): R
         return void response.writeHead(200, ready.headers).end(ready.text);
     }
     if (!isShortReport(request)) return answer(request, response);
-    request.once('readable', () => {
-      const body = request.read() as Buffer | null;
-      if (isHeard(parts, request, body)) {
-        request.resume();
-        response.writeHead(200, heard.headers).end(heard.text);
-        return;
-      }
-      if (body !== null) request.unshift(body);
-      answer(request, response);
+    readAhead(request, (body) => {
+      if (!isHeard(parts, request, body)) return answer(request, response);
+      response.writeHead(200, heard.headers).end(heard.text);
     });
   };
 }
@@ -58,9 +53,8 @@ function isShortReport({ method, url, headers }: IncomingMessage): boolean {
 function isHeard(
   { context: { guard }, callers, gate, agents }: FrequentParts,
   { headers }: IncomingMessage,
-  body: Buffer | null,
+  body: string,
 ): boolean {
-  if (body?.length !== Number(headers['content-length'])) return false;
   const message = signIn(body);
   if (message === null || !gate.isOpen || !guard.mayAct()) return false;
   const caller = callers.identify(tokenIn(headers.authorization ?? ''));
@@ -70,9 +64,9 @@ function isHeard(
 }
 
 /** The sign of life that a body holds; null: it holds something else. */
-function signIn(body: Buffer): Reports | null {
+function signIn(body: string): Reports | null {
   try {
-    const message = reportsSchema.safeParse(JSON.parse(body.toString('utf8'))).data;
+    const message = reportsSchema.safeParse(JSON.parse(body)).data;
     return message?.reports.length === 0 ? message : null;
   } catch {
     return null;

@@ -216,7 +216,7 @@ test('a refused token and a taken id are said clearly, tried again, and given up
   const a = await FakeController.open({ node: 'a', term: 1n });
   t.teardown(() => a.close());
   a.registerStatus = 409;
-  const retry = { everyMs: 20, timeoutMs: 500, limit: 3 };
+  const retry = { everyMs: 20, timeoutMs: 10_000, limit: 3 };
   const taken = new AgentProcess(t, { controllers: [a.url], retry });
   t.is((await taken.exited).code, 69);
   t.regex(taken.log, /409 duplicate-agent: another one holds the id/);

@@ -81,11 +81,22 @@ test.serial(
   },
 );
 
+type Bench = Awaited<ReturnType<typeof servingController>>['bench'];
+
 /** For a busy machine: that it goes on is what is judged. */
 const SCHEDULED_WITHIN_MS = 100_000;
 
+/** A machine that is busy may not commit in time: then it says to come again. */
+async function untilTaken(bench: Bench, path: string, job: object) {
+  const limit = AbortSignal.timeout(SCHEDULED_WITHIN_MS);
+  for (;;) {
+    const answer = await bench.ask('PUT', path, job);
+    if (answer.status !== 503 || limit.aborted) return answer;
+  }
+}
+
 /** A job of every second gets a run: the scheduler goes on. */
-async function isScheduled(bench: Awaited<ReturnType<typeof servingController>>['bench']) {
+async function isScheduled(bench: Bench) {
   const schedule = { cron: '* * * * * *' };
   await bench.ask('PUT', '/api/v1/jobs/each-second', { command: ['true'], schedule });
   const limit = AbortSignal.timeout(SCHEDULED_WITHIN_MS);
@@ -102,10 +113,14 @@ test.serial('F95: 10,000 jobs are taken, and the scheduler keeps its time', asyn
   for (let first = 0; first < 10_000; first += 200) {
     const answers = await Promise.all(
       Array.from({ length: 200 }, (_, index) =>
-        bench.ask('PUT', `/api/v1/jobs/many-${first + index}`, { command: ['true'], schedule }),
+        untilTaken(bench, `/api/v1/jobs/many-${first + index}`, { command: ['true'], schedule }),
       ),
     );
-    t.true(answers.every(({ status }) => status === 201));
+    const others = answers.filter(({ status }) => status !== 201 && status !== 200);
+    t.deepEqual(
+      others.map(({ status, body }) => ({ status, body })),
+      [],
+    );
   }
   t.true(await isScheduled(bench));
 });
