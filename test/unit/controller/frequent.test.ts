@@ -10,6 +10,7 @@ const [path, sign] = examples[REPORTS] as [string, { readonly agent: string }];
 /** Sends the pieces of a request one after the other, and gives all that comes back. */
 async function sendInPieces(server: Server, pieces: readonly string[]): Promise<string> {
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1').setNoDelay();
+  const closed = once(socket, 'close');
   let text = '';
   socket.setEncoding('utf8').on('data', (data: string) => {
     text += data;
@@ -18,7 +19,7 @@ async function sendInPieces(server: Server, pieces: readonly string[]): Promise<
     socket.write(piece);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  await once(socket, 'close');
+  await closed;
   return text;
 }
 
