@@ -129,7 +129,7 @@ test('an agent does not give up on a controller that can not take it in for the 
   const a = await FakeController.open({ node: 'a', term: 1n });
   t.teardown(() => a.close());
   a.isStoreAway = true;
-  const retry = { everyMs: 20, timeoutMs: 500, limit: 3 };
+  const retry = { everyMs: 20, timeoutMs: 10_000, limit: 3 };
   const agent = new AgentProcess(t, { controllers: [a.url], retry });
   await until(() => a.refusedRegisters >= 10, 'it came again and again');
   a.isStoreAway = false;
@@ -168,7 +168,7 @@ test('an agent without a controller gives up after its rounds and ends with 69',
   const gone = await FakeController.open({ node: 'a', term: 1n });
   const { url } = gone;
   await gone.close();
-  const retry = { everyMs: 20, timeoutMs: 500, limit: 3 };
+  const retry = { everyMs: 20, timeoutMs: 10_000, limit: 3 };
   const agent = new AgentProcess(t, { controllers: [url], retry });
   t.deepEqual(await agent.exited, { code: 69, signal: null });
   t.regex(agent.log, /giving up after 3 rounds over all controllers: http.*ECONNREFUSED/);
@@ -177,7 +177,7 @@ test('an agent without a controller gives up after its rounds and ends with 69',
 test('an agent that gives up lets what runs finish first, and keeps the result for its next life', async (t) => {
   const a = await FakeController.open({ node: 'a', term: 1n });
   const { port, url } = a;
-  const retry = { everyMs: 20, timeoutMs: 500, limit: 2 };
+  const retry = { everyMs: 20, timeoutMs: 10_000, limit: 2 };
   const first = new AgentProcess(t, { controllers: [url], retry });
   await a.untilFollowed();
   const order = startOrder('while [ ! -e "$GO" ]; do sleep 0.05; done; echo finished', {
@@ -200,7 +200,7 @@ test('an agent that gives up lets what runs finish first, and keeps the result f
 
 test('an agent that gives up ends what runs when it is told to', async (t) => {
   const a = await FakeController.open({ node: 'a', term: 1n });
-  const retry = { everyMs: 20, timeoutMs: 500, limit: 2 };
+  const retry = { everyMs: 20, timeoutMs: 10_000, limit: 2 };
   const onLost = { running: 'kill' } as const;
   const agent = new AgentProcess(t, { controllers: [a.url], retry, onLost });
   await a.untilFollowed();

@@ -73,7 +73,7 @@ test('an attempt that its controller does not want any more is ended and not rep
 
 test('an agent that is stopped while it waits for its attempts after giving up ends with 0', async (t) => {
   const a = await FakeController.open({ node: 'a', term: 1n });
-  const retry = { everyMs: 20, timeoutMs: 500, limit: 2 };
+  const retry = { everyMs: 20, timeoutMs: 10_000, limit: 2 };
   const agent = new AgentProcess(t, { controllers: [a.url], retry });
   await a.untilFollowed();
   const order = startOrder('sleep 1000');

@@ -39,7 +39,7 @@ test('a wrapped worker is ended, with what it started, when its agent gives up',
   const told = `${dataFolder(t)}/told`;
   const script = `sleep 1000 & echo $! > ${told}.new; mv ${told}.new ${told}; wait`;
   const worker = { command: ['/bin/sh', '-c', script] };
-  const retry = { everyMs: 50, timeoutMs: 500, limit: 2 };
+  const retry = { everyMs: 50, timeoutMs: 10_000, limit: 2 };
   const agent = new AgentProcess(t, { controllers: [a.url], worker, retry });
   const pid = (await until(() => contentOf(told), 'the worker runs')).trim();
   await a.close();
