@@ -77,6 +77,11 @@ export class Forwarder {
     return this.#base.protocol === 'https:';
   }
 
+  /** As a socket takes it: an IPv6 address has no brackets there. */
+  get #host(): string {
+    return this.#base.hostname.replace(/^\[|\]$/g, '');
+  }
+
   async #forward(exchange: Exchange): Promise<void> {
     const { request, response } = exchange;
     try {
@@ -113,11 +118,10 @@ export class Forwarder {
   }
 
   async #look(until: number): Promise<void> {
-    const { hostname, port, protocol } = this.#base;
-    const host = hostname.replace(/^\[|\]$/g, '');
-    const number = Number(port === '' ? (protocol === 'https:' ? 443 : 80) : port);
+    const { port } = this.#base;
+    const number = Number(port === '' ? (this.#isSecure ? 443 : 80) : port);
     while (!this.#isOpen && performance.now() < until) {
-      this.#isOpen = await isReached(host, number, until - performance.now());
+      this.#isOpen = await isReached(this.#host, number, until - performance.now());
       if (!this.#isOpen) await pause(RETRY_EVERY_MS);
     }
   }
@@ -129,9 +133,9 @@ export class Forwarder {
       const via = this.#options.name;
       const length = body.type === 'whole' ? body.bytes.length : null;
       const headers = endToEnd(request, { via, length });
-      const { protocol, hostname, port } = this.#base;
+      const { protocol, port } = this.#base;
       const onward = send({
-        ...{ protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, path, headers },
+        ...{ protocol, hostname: this.#host, port, path, headers },
         method: request.method,
         agent: this.#agent,
         setHost: false,

@@ -164,8 +164,6 @@ async function rehearseClose(): Promise<void> {
     server.listen({ path: hiddenPath() }, () => resolve(true));
   });
   if (!isOpen) return;
-  server.closeIdleConnections();
-  await allAccepted(server);
   await new Promise((resolve) => server.close(resolve));
 }
 

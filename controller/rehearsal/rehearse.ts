@@ -53,10 +53,16 @@ export async function rehearse(options: RehearsalOptions): Promise<number> {
   await server.open(plane.handlerIn({ server, isFailsafe: () => false, since }));
   const caller = new Caller({ path, token: config.token, signal: until });
   const script = new Script(caller);
+  // Whatever the play waits for, it may never come once it is broken off.
+  const brokenOff = new Promise<void>((resolve) => {
+    until.addEventListener('abort', () => resolve(), { once: true });
+  });
   try {
     plane.scheduler.start();
-    await script.begin();
-    while (script.rounds < ROUNDS && !until.aborted) await script.playRound();
+    await Promise.race([script.begin(), brokenOff]);
+    while (script.rounds < ROUNDS && !until.aborted) {
+      await Promise.race([script.playRound(), brokenOff]);
+    }
   } catch (error) {
     if (!until.aborted) throw defect ?? error;
   } finally {

@@ -73,7 +73,8 @@ export class Script {
   }
 
   async #listen(): Promise<void> {
-    const path = `/agent/v1/orders?agent=${AGENT}&incarnation=${this.#incarnation}`;
+    const who = `agent=${AGENT}&incarnation=${this.#incarnation}&session=${this.#session}`;
+    const path = `/agent/v1/orders?${who}`;
     const stream = await this.#caller.open({ method: 'GET', path });
     const parser = createParser({
       onEvent: ({ data }) => {

@@ -1,4 +1,9 @@
+import { EventEmitter, once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Caller } from '@understudy/controller/rehearsal/caller';
 import { rehearse } from '@understudy/controller/rehearsal/rehearse';
 import { Reader } from '@understudy/controller/store/reader';
 import { systemClock } from '@understudy/shared/runtime/clock';
@@ -29,26 +34,60 @@ async function stageOf(t: ExecutionContext) {
   return { bench, port, stage: { config, reader, clock: systemClock } };
 }
 
-test('a rehearsal plays all of its rounds, opens no port and writes not a row', async (t) => {
-  const { bench, port, stage } = await stageOf(t);
-  const playing = rehearse({ ...stage, signal: new AbortController().signal });
-  t.is(await knock(port), 'ECONNREFUSED');
-  const rounds = await playing;
-  t.true(rounds > 0, 'it came to an end of a round');
-  const [rows] = await bench.query(
-    `select (select count(*) from understudy.run) + (select count(*) from understudy.job)
+test.serial(
+  'a rehearsal plays all of its rounds, opens no port and writes not a row',
+  async (t) => {
+    const { bench, port, stage } = await stageOf(t);
+    const playing = rehearse({ ...stage, signal: new AbortController().signal });
+    t.is(await knock(port), 'ECONNREFUSED');
+    const rounds = await playing;
+    t.true(rounds > 0, 'it came to an end of a round');
+    const [rows] = await bench.query(
+      `select (select count(*) from understudy.run) + (select count(*) from understudy.job)
        + (select count(*) from understudy.agent) + (select count(*) from understudy.event) as count`,
-  );
-  t.deepEqual(rows, { count: '0' });
-});
+    );
+    t.deepEqual(rows, { count: '0' });
+  },
+);
 
-test('a rehearsal is over at once when the real thing begins', async (t) => {
+test.serial('a rehearsal is over at once when the real thing begins', async (t) => {
   const { stage } = await stageOf(t);
   const begins = new AbortController();
   const playing = rehearse({ ...stage, signal: begins.signal });
   begins.abort();
   t.is(await playing, 0);
 });
+
+test.serial(
+  'a rehearsal that waits for an order which never comes is over at once, too',
+  async (t) => {
+    const { stage } = await stageOf(t);
+    const { open } = Caller.prototype;
+    t.teardown(() => Object.assign(Caller.prototype, { open }));
+    const asked = new EventEmitter();
+    Caller.prototype.open = function (what) {
+      // The worker hears nothing, so it is ordered nothing.
+      if (what.path.startsWith('/agent/v1/orders')) {
+        return Promise.resolve(new PassThrough() as unknown as IncomingMessage);
+      }
+      const answer = open.call(this, what);
+      if (what.path.endsWith('/runs'))
+        answer.then(
+          () => asked.emit('a run'),
+          () => undefined,
+        );
+      return answer;
+    };
+    const begins = new AbortController();
+    const playing = rehearse({ ...stage, signal: begins.signal });
+    await once(asked, 'a run', { signal: AbortSignal.timeout(60_000) });
+    // As what begins the real thing comes: as an event of its own, once the answer was read.
+    await pause(100);
+    begins.abort();
+    const late = pause(30_000, 'late', { ref: false });
+    t.is(await Promise.race([playing, late]), 0);
+  },
+);
 
 function knock(port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
