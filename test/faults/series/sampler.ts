@@ -1,17 +1,22 @@
 import { readdirSync } from 'node:fs';
 import { readProc } from '@understudy/shared/runtime/child';
-import { childrenOf } from '../../support/cluster/proc.ts';
+import type { Host } from '../../support/cluster/host.ts';
+import { childrenOf, listeningPorts } from '../../support/cluster/proc.ts';
 import type { Cluster } from '../../support/cluster.ts';
 import type { Sample } from '../../support/invariants/resources.ts';
 
 const EVERY_MS = 1_000;
 
-/** Looks every second at what each process of ours uses. */
+/**
+ * Looks every second at what each process of ours uses. What a host's processes need depends on its role (an
+ * active holds connections of agents and of the pool), so each role is a line of samples of its own.
+ */
 export function startSampler(cluster: Cluster): { samples: readonly Sample[]; stop(): void } {
   const samples: Sample[] = [];
   const look = () => {
+    const ports = listeningPorts();
     const programs = [
-      ...cluster.hosts.map((host) => ({ name: `host ${host.node}`, program: host.heartbeat })),
+      ...cluster.hosts.map((host) => ({ name: nameOf(host, ports), program: host.heartbeat })),
       ...[...cluster.agents].map(([name, { program }]) => ({ name: `agent ${name}`, program })),
     ];
     for (const { name, program } of programs.filter((each) => each.program.running)) {
@@ -23,6 +28,12 @@ export function startSampler(cluster: Cluster): { samples: readonly Sample[]; st
   };
   const timer = setInterval(look, EVERY_MS);
   return { samples, stop: () => clearInterval(timer) };
+}
+
+/** An open port tells of a frozen controller, too, and of one whose heartbeat does not answer. */
+function nameOf({ node, options }: Host, ports: ReadonlySet<number>): string {
+  const isServing = ports.has(Number(new URL(options.controllerUrl).port));
+  return `host ${node} ${isServing ? 'serving' : 'standing by'}`;
 }
 
 const PAGE_BYTES = 4_096;

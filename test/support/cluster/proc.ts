@@ -21,6 +21,18 @@ export function processesIn(folder: string): SeenProcess[] {
     .map(seen);
 }
 
+/** The TCP ports of IPv4 on this machine that somebody listens on. */
+export function listeningPorts(): ReadonlySet<number> {
+  const rows = (readProc('/proc/net/tcp') ?? '').trim().split('\n').slice(1);
+  const listening = rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, , , state]) => state === LISTEN);
+  return new Set(listening.map(([, local = '']) => Number.parseInt(local.split(':')[1] ?? '', 16)));
+}
+
+/** A state of a socket, as proc(5) has it in /proc/net/tcp. */
+const LISTEN = '0A';
+
 export function seen(pid: number): SeenProcess {
   const mark = environmentOf(pid).find((entry) => /^UNDERSTUDY_(?:AGENT_)?OWNER=/.test(entry));
   return {

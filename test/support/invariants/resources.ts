@@ -2,7 +2,7 @@ import { groupBy } from '../group-by.ts';
 
 /** What one process used at one moment. */
 export interface Sample {
-  /** What it is, for instance `heartbeat a`; a process that was replaced is another one. */
+  /** What it is and does, for instance `host a serving, process 4711`; a process that was replaced is another one. */
   readonly process: string;
   readonly memoryBytes: number;
   readonly descriptors: number;

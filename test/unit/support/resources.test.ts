@@ -57,3 +57,17 @@ test('I15 says nothing of a process that was hardly seen', (t) => {
   ).slice(0, 8);
   t.deepEqual(growthFaults(few, limits), []);
 });
+
+test('I15 compares a process that became active with itself as active', (t) => {
+  const as = (process: string, from: number, perSample: number) =>
+    samples(
+      () => 80e6,
+      (index) => from + index * perSample,
+    ).map((sample) => ({ ...sample, process }));
+  const passive = as('host a standing by, process 1', 26, 0);
+  const [name, level, growing] = ['host a serving, process 1', 55, 1];
+  t.deepEqual(growthFaults([...passive, ...as(name, level, 0)], limits), []);
+  const found = growthFaults([...passive, ...as(name, level, growing)], limits);
+  t.is(found.length, 1);
+  t.regex(found[0] ?? '', /host a serving/);
+});
