@@ -134,10 +134,13 @@ async function load({ config, guard, lane, log }: AssembleOptions): Promise<Load
           timeoutMs: LOAD_LIMIT_MS,
           mayCommit: () => guard.untilMayAct(),
         },
-        async (execute) => ({
-          work: await loadOpenWork(config.pair, guard.term, execute),
-          security: await loadSecurity(config.pair, execute),
-        }),
+        async (execute) => {
+          const [work, security] = await Promise.all([
+            loadOpenWork(config.pair, guard.term, execute),
+            loadSecurity(config.pair, execute),
+          ]);
+          return { work, security };
+        },
       );
     } catch (error) {
       if (error instanceof DeposedError || guard.isOver) throw error;

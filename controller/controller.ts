@@ -277,6 +277,5 @@ export class Controller {
 
 /** For a pair that does not exist: the statements are planned, and the database knows its tables. */
 async function practiseLoading(execute: Execute): Promise<void> {
-  await loadOpenWork('', 0n, execute);
-  await loadSecurity('', execute);
+  await Promise.all([loadOpenWork('', 0n, execute), loadSecurity('', execute)]);
 }

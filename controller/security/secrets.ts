@@ -1,3 +1,4 @@
+import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Keystore, Sealed } from '@understudy/shared/runtime/keystore';
 import type { Changes } from '../store/changes.ts';
 import { committed, momentOf, requireStore, type TenureContext } from '../work/context.ts';
@@ -28,10 +29,16 @@ export interface SecretBookOptions {
   readonly useOf: (name: string) => SecretUse;
 }
 
-/** The values of secrets, or which of them are not there. */
+/** The values of secrets, or why not all of them can be had. */
 export type Unsealed =
   | { readonly type: 'values'; readonly values: Readonly<Record<string, string>> }
-  | { readonly type: 'missing'; readonly names: readonly string[] };
+  | { readonly type: 'unusable'; readonly problem: string };
+
+/** A value, or why it can't be had. */
+interface Opened {
+  readonly problem: string | null;
+  readonly text: string;
+}
 
 /** All of them are kept in memory, as they lie in the database. */
 const MOST_SECRETS = 10_000;
@@ -118,19 +125,32 @@ export class SecretBook {
   /** The values of these secrets, for an order. */
   unseal(names: readonly string[]): Unsealed {
     const missing = this.missing(names);
-    if (missing.length > 0) return { type: 'missing', names: missing };
-    const values = names.map((name) => [name, this.#open(this.get(name))] as const);
+    if (missing.length > 0) {
+      return { type: 'unusable', problem: `not stored: secret ${missing.join(', ')}` };
+    }
+    const opened = names.map((name) => [name, this.#open(this.get(name))] as const);
+    const damaged = opened.flatMap(([name, { problem }]) => (problem === null ? [] : [name]));
+    if (damaged.length > 0) {
+      const what = `secret ${damaged.join(', ')} can't be decrypted`;
+      return { type: 'unusable', problem: `${what}: set it anew` };
+    }
+    const values = opened.map(([name, { text }]) => [name, text]);
     return { type: 'values', values: Object.fromEntries(values) };
   }
 
-  /** What must not be seen in the output of a run that was given these secrets, now or some time ago. */
+  /**
+   * What must not be seen in the output of a run that was given these secrets, now or some time ago. What is
+   * damaged in the database can't be known: nothing is given it any more.
+   */
   hidden(names: readonly string[]): string[] {
     return names.flatMap((name) => {
       const record = this.#committed.get(name);
       if (record === undefined) return [];
       const { keyId } = record;
       const all = [record.sealed, ...record.former];
-      return all.map((sealed) => this.#open({ name, keyId, sealed }));
+      return all
+        .map((sealed) => this.#open({ name, keyId, sealed }))
+        .flatMap(({ problem, text }) => (problem === null ? [text] : []));
     });
   }
 
@@ -156,8 +176,17 @@ export class SecretBook {
     for (const record of records) this.#committed.set(record.name, record);
   }
 
-  #open(sealed: SealedWith & { readonly name: string }): string {
-    return this.#options.keyring.open(sealed, this.#subject(sealed.name));
+  /** A row that somebody damaged must not end the process, which would be the same on every node. */
+  #open(sealed: SealedWith & { readonly name: string }): Opened {
+    const { name } = sealed;
+    try {
+      const text = this.#options.keyring.open(sealed, this.#subject(name));
+      return { problem: null, text };
+    } catch (error) {
+      const problem = messageOf(error);
+      this.#context.log.error('a secret cannot be decrypted: set it anew', { name, problem });
+      return { problem, text: '' };
+    }
   }
 
   #subject(name: string): Subject {

@@ -14,13 +14,12 @@ export async function forgetRuns(
 ): Promise<string[]> {
   const rows = await execute({ name: 'forget-runs', text: FORGET_RUNS, values: [pair, ids] });
   const gone = rows.map((row) => String(row['id']));
-  for (const [name, text] of [
+  const others = [
     ['forget-output', 'delete from run_log where run = any($1::uuid[])'],
     ['forget-attempts', 'delete from attempt where run = any($1::uuid[])'],
     ['forget-what-happened', 'delete from event where subject = any($1::text[])'],
-  ] as const) {
-    await execute({ name, text, values: [gone] });
-  }
+  ] as const;
+  await Promise.all(others.map(([name, text]) => execute({ name, text, values: [gone] })));
   return gone;
 }
 

@@ -67,17 +67,19 @@ export class WriterLane {
   }
 
   /**
-   * One fenced transaction. BEGIN and the fence travel together, so the fence costs no round trip. Rejects
-   * with `DeposedError` when the term is over.
+   * One fenced transaction. BEGIN, the fence and all that the work asks for at once travel together: what
+   * takes time is the database's work, not the way there. Rejects with `DeposedError` when the term is over.
    */
   async transaction<T>(options: FencedOptions, work: (execute: Execute) => Promise<T>): Promise<T> {
     const connection = await this.#open();
     const { client } = connection;
     const pair = client.escapeLiteral(this.#options.pair);
-    const execute = executeOn(connection);
+    const failures = new FirstFailure();
     return await this.#limited(connection, options.timeoutMs, async (pause) => {
-      await client.query(`begin; select fence(${pair}, ${formatTerm(options.term)})`);
-      const result = await work(execute);
+      const begin = `begin; select fence(${pair}, ${formatTerm(options.term)})`;
+      const begun = failures.note(client.query(begin));
+      const working = work((statement) => failures.note(executeOn(connection)(statement)));
+      const [, result] = await failures.of(Promise.all([begun, working]));
       await pause(options.mayCommit());
       await client.query('commit');
       return result;
@@ -101,6 +103,7 @@ export class WriterLane {
       idleInTransactionTimeoutMs: 5_000,
       // A plan for the thousand rows of one batch would read whole tables, and be made anew for each.
       genericPlans: true,
+      pipelined: true,
     });
     connection.client.once('end', () => {
       if (this.#connection === connection) this.#connection = null;
@@ -133,6 +136,30 @@ export class WriterLane {
       throw sqlState(error) === FENCED_OFF ? new DeposedError((error as Error).message) : error;
     } finally {
       clearTimeout(limit);
+    }
+  }
+}
+
+/**
+ * In a pipeline one failure brings about others: what was sent behind it fails because the transaction is
+ * undone. The answers come in order, so the first is the cause.
+ */
+class FirstFailure {
+  #first: { readonly error: unknown } | null = null;
+
+  note<T>(answer: Promise<T>): Promise<T> {
+    answer.catch((error: unknown) => {
+      this.#first ??= { error };
+    });
+    return answer;
+  }
+
+  /** The same, but what it rejects with is the cause. */
+  async of<T>(all: Promise<T>): Promise<T> {
+    try {
+      return await all;
+    } catch (error) {
+      throw this.#first === null ? error : this.#first.error;
     }
   }
 }

@@ -14,9 +14,11 @@ export interface Security {
 
 /** Reads it in a fenced transaction: what an older term revoked is not in it. */
 export async function loadSecurity(pair: string, execute: Execute): Promise<Security> {
-  const tokens = await execute({ name: 'load-tokens', text: SELECT_TOKENS, values: [pair] });
-  const secrets = await execute({ name: 'load-secrets', text: SELECT_SECRETS, values: [pair] });
-  const [key] = await execute({ name: 'load-key', text: SELECT_KEY, values: [pair] });
+  const [tokens, secrets, [key]] = await Promise.all([
+    execute({ name: 'load-tokens', text: SELECT_TOKENS, values: [pair] }),
+    execute({ name: 'load-secrets', text: SELECT_SECRETS, values: [pair] }),
+    execute({ name: 'load-key', text: SELECT_KEY, values: [pair] }),
+  ]);
   return {
     tokens: tokens.map(tokenFrom),
     secrets: secrets.map(secretFrom),

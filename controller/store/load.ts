@@ -43,39 +43,44 @@ export interface Takeover {
 export async function loadOpenWork(pair: string, term: Term, execute: Execute): Promise<OpenWork> {
   const select = (name: string, text: string): Promise<Row[]> =>
     execute({ name, text, values: [pair] });
-  const jobs = await select('load-jobs', `select ${jobColumns} from job where pair = $1`);
-  const agents = await select('load-agents', `select ${agentColumns} from agent where pair = $1`);
-  const runs = await select(
-    'load-runs',
-    `select ${runColumns} from run where pair = $1 and finished_at is null order by id`,
-  );
-  const attempts = await select(
-    'load-attempts',
-    `select ${attemptColumns} from attempt where run in
-       (select id from run where pair = $1 and finished_at is null)`,
-  );
-  const hooks = await select('load-hooks', `select ${hookColumns} from hook where pair = $1`);
+  const [jobs, agents, runs, attempts, hooks, takeover] = await Promise.all([
+    select('load-jobs', `select ${jobColumns} from job where pair = $1`),
+    select('load-agents', `select ${agentColumns} from agent where pair = $1`),
+    select(
+      'load-runs',
+      `select ${runColumns} from run where pair = $1 and finished_at is null order by id`,
+    ),
+    select(
+      'load-attempts',
+      `select ${attemptColumns} from attempt where run in
+         (select id from run where pair = $1 and finished_at is null)`,
+    ),
+    select('load-hooks', `select ${hookColumns} from hook where pair = $1`),
+    readTakeover(pair, term, execute),
+  ]);
   return {
     jobs: jobs.map(jobFrom),
     agents: agents.map(agentFrom),
     runs: runsFrom(runs, attempts),
     hooks: hooks.map(hookFrom),
-    takeover: await readTakeover(pair, term, execute),
+    takeover,
   };
 }
 
 async function readTakeover(pair: string, term: Term, execute: Execute): Promise<Takeover> {
-  const [grant] = await execute({
-    name: 'load-grant',
-    text: 'select basis from tenure_history where pair = $1 and term = $2::bigint',
-    values: [pair, formatTerm(term)],
-  });
-  const [last] = await execute({
-    name: 'load-last-tenure',
-    text: `select subject, term::text as term, kind from event
-      where pair = $1 and kind in ('tenure-begun', 'tenure-ended') order by event.seq desc limit 1`,
-    values: [pair],
-  });
+  const [[grant], [last]] = await Promise.all([
+    execute({
+      name: 'load-grant',
+      text: 'select basis from tenure_history where pair = $1 and term = $2::bigint',
+      values: [pair, formatTerm(term)],
+    }),
+    execute({
+      name: 'load-last-tenure',
+      text: `select subject, term::text as term, kind from event
+        where pair = $1 and kind in ('tenure-begun', 'tenure-ended') order by event.seq desc limit 1`,
+      values: [pair],
+    }),
+  ]);
   return {
     basis: grant === undefined ? null : String(grant['basis']),
     last:

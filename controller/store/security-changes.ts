@@ -5,7 +5,7 @@ import type { TokenRecord } from '../security/tokens.ts';
 import { toJson } from './columns.ts';
 import type { Masking } from './records.ts';
 import { sealedText } from './sealed-text.ts';
-import type { Execute, Owner } from './write-batch.ts';
+import type { Owner, Statement } from './write-batch.ts';
 
 /** What a step changes of who may do what, and on whose behalf it changes anything. */
 export interface SecurityChanges extends By {
@@ -49,36 +49,37 @@ export interface SecurityWrite {
   /** That of the whole batch. */
   readonly id: string;
   readonly owner: Owner;
-  readonly execute: Execute;
 }
 
-/** Writes what belongs to rights. Like all of a batch it can be written again. */
-export async function writeSecurity({ batch, id, owner, execute }: SecurityWrite): Promise<void> {
+/** What writes what belongs to rights. Like all of a batch it can be written again. */
+export function writeSecurity({ batch, id, owner }: SecurityWrite): Statement[] {
+  const statements: Statement[] = [];
   const values = [owner.pair, formatTerm(owner.term)];
   if (batch.tokens.size > 0) {
     const rows = [...batch.tokens].map(tokenRow);
-    await execute({ name: 'tokens', text: WRITE_TOKENS, values: [...values, toJson(rows)] });
+    statements.push({ name: 'tokens', text: WRITE_TOKENS, values: [...values, toJson(rows)] });
   }
   if (batch.secrets.size > 0) {
     const rows = [...batch.secrets].map(secretRow);
-    await execute({ name: 'secrets', text: WRITE_SECRETS, values: [...values, toJson(rows)] });
+    statements.push({ name: 'secrets', text: WRITE_SECRETS, values: [...values, toJson(rows)] });
   }
   if (batch.pairKey !== null) {
     const known = [owner.pair, batch.pairKey];
-    await execute({ name: 'pair-key', text: WRITE_PAIR_KEY, values: known });
+    statements.push({ name: 'pair-key', text: WRITE_PAIR_KEY, values: known });
   }
   // One by one: one statement would change a row once only.
   for (const { run, attempt, from, to } of batch.maskings) {
-    await execute({ name: 'maskings', text: HIDE_OUTPUT, values: [run, attempt, from, to] });
+    statements.push({ name: 'maskings', text: HIDE_OUTPUT, values: [run, attempt, from, to] });
   }
-  if (batch.audits.length === 0) return;
+  if (batch.audits.length === 0) return statements;
   const audits = mergeAudits(batch.audits);
   const rows = audits.map((audit, place) => ({ ...audit, place, at: instant(audit.at) }));
-  await execute({ name: 'audits', text: INSERT_AUDITS, values: [...values, toJson(rows), id] });
-  if (!isTimeToTrim(id)) return;
+  statements.push({ name: 'audits', text: INSERT_AUDITS, values: [...values, toJson(rows), id] });
+  if (!isTimeToTrim(id)) return statements;
   for (const action of new Set(audits.map((audit) => audit.action))) {
-    await execute({ name: 'trim-audits', text: TRIM_AUDITS, values: [owner.pair, action] });
+    statements.push({ name: 'trim-audits', text: TRIM_AUDITS, values: [owner.pair, action] });
   }
+  return statements;
 }
 
 const WRITE_TOKENS = `with new as (

@@ -35,29 +35,48 @@ export interface Owner {
 }
 
 /**
- * Writes a batch, one statement a table. Whatever is written can be written again: after a COMMIT whose
- * answer was lost the same batch comes once more.
+ * Writes a batch, one statement a table, all of them sent before the first is answered. Whatever is written
+ * can be written again: after a COMMIT whose answer was lost the same batch comes once more.
  */
 export async function writeBatch(batch: Batch, owner: Owner, execute: Execute): Promise<Written> {
+  const { newRuns, security, id } = batch;
+  const others: Promise<unknown>[] = writeSubjects(batch, owner).map(execute);
+  // These come after what they speak of, and before what speaks of them.
+  const made = makeRuns([...newRuns.values()], owner, execute);
+  others.push(
+    ...[
+      ...writeProgress(batch, owner),
+      ...writeSecurity({ batch: security, id, owner }),
+      ...writeHooks(batch, owner),
+    ].map(execute),
+  );
+  const told = writeEvents(batch, owner, execute);
+  const [existing, events] = await Promise.all([made, told, ...others]);
+  return { existing, events };
+}
+
+/** Jobs and agents, which runs speak of. */
+function writeSubjects({ jobs, agents }: Batch, { pair, term }: Owner): Statement[] {
+  const write = (name: string, text: string, rows: readonly object[]): Statement[] =>
+    rows.length === 0 ? [] : [{ name, text, values: [pair, formatTerm(term), toJson(rows)] }];
+  const present = [...agents.values()].filter((agent) => agent !== null);
+  const gone = [...agents].filter(([, agent]) => agent === null).map(([id]) => id);
+  return [
+    ...write('jobs', WRITE_JOBS, [...jobs].map(jobRow)),
+    ...write('agents', WRITE_AGENTS, present.map(agentRow)),
+    ...(gone.length === 0 ? [] : [{ name: 'gone', text: DELETE_AGENTS, values: [pair, gone] }]),
+  ];
+}
+
+/** How far runs have come, and what they put out. */
+function writeProgress({ runs, attempts, chunks }: Batch, owner: Owner): Statement[] {
   const { pair } = owner;
   const term = formatTerm(owner.term);
-  const { newRuns, runs, attempts, chunks } = batch;
-  const write = async (name: string, text: string, rows: readonly object[]) => {
-    if (rows.length > 0) await execute({ name, text, values: [pair, term, toJson(rows)] });
-  };
-
-  await write('jobs', WRITE_JOBS, [...batch.jobs].map(jobRow));
-  const agents = [...batch.agents.values()].filter((agent) => agent !== null);
-  await write('agents', WRITE_AGENTS, agents.map(agentRow));
-  const gone = [...batch.agents].filter(([, agent]) => agent === null).map(([id]) => id);
-  if (gone.length > 0) await execute({ name: 'gone', text: DELETE_AGENTS, values: [pair, gone] });
-  const existing = await makeRuns([...newRuns.values()], owner, execute);
-  if (runs.size > 0) await execute(updateRuns([...runs.values()], pair, term));
-  if (attempts.size > 0) await execute(writeAttempts([...attempts.values()], pair, term));
-  if (chunks.length > 0) await execute(insertChunks(chunks, pair, term));
-  await writeSecurity({ batch: batch.security, id: batch.id, owner, execute });
-  await writeHooks(batch, owner, execute);
-  return { existing, events: await writeEvents(batch, owner, execute) };
+  return [
+    ...(runs.size === 0 ? [] : [updateRuns([...runs.values()], pair, term)]),
+    ...(attempts.size === 0 ? [] : [writeAttempts([...attempts.values()], pair, term)]),
+    ...(chunks.length === 0 ? [] : [insertChunks(chunks, pair, term)]),
+  ];
 }
 
 /** Gives which of the new runs were there before: their instant or their key is taken. */

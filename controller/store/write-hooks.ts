@@ -2,32 +2,34 @@ import { formatTerm } from '@understudy/shared/kernel/term';
 import type { Batch } from './changes.ts';
 import type { DeliveryOutcome, HookRecord, NewDelivery } from './hook-records.ts';
 import { sealedText } from './sealed-text.ts';
-import type { Execute, Owner } from './write-batch.ts';
+import type { Owner, Statement } from './write-batch.ts';
 
-/** Writes what a batch says of hooks and of what they are told. It can be written any number of times. */
-export async function writeHooks(
+/** What writes what a batch says of hooks and of what they are told. It can be written any number of times. */
+export function writeHooks(
   { hooks, deliveries, outcomes }: Pick<Batch, 'hooks' | 'deliveries' | 'outcomes'>,
   owner: Owner,
-  execute: Execute,
-): Promise<void> {
+): Statement[] {
+  const statements: Statement[] = [];
   const { pair } = owner;
   const term = formatTerm(owner.term);
   const gone = [...hooks].filter(([, hook]) => hook === null).map(([name]) => name);
   const kept = [...hooks.values()].filter((hook) => hook !== null);
   if (gone.length > 0) {
-    await execute({ name: 'gone-hooks', text: DELETE_HOOKS, values: [pair, gone] });
+    statements.push({ name: 'gone-hooks', text: DELETE_HOOKS, values: [pair, gone] });
   }
   if (kept.length > 0) {
-    await execute({ name: 'hooks', text: WRITE_HOOKS, values: [pair, term, ...hookColumns(kept)] });
+    const values = [pair, term, ...hookColumns(kept)];
+    statements.push({ name: 'hooks', text: WRITE_HOOKS, values });
   }
   if (deliveries.length > 0) {
     const values = [pair, term, ...deliveryColumns(deliveries)];
-    await execute({ name: 'deliveries', text: INSERT_DELIVERIES, values });
+    statements.push({ name: 'deliveries', text: INSERT_DELIVERIES, values });
   }
   if (outcomes.length > 0) {
     const values = [term, ...outcomeColumns(outcomes)];
-    await execute({ name: 'delivery-outcomes', text: WRITE_OUTCOMES, values });
+    statements.push({ name: 'delivery-outcomes', text: WRITE_OUTCOMES, values });
   }
+  return statements;
 }
 
 const DELETE_HOOKS = 'delete from hook where pair = $1 and name = any($2::text[])';

@@ -118,7 +118,7 @@ export class Dispatcher {
     const isHere = !this.#isStopped && this.#agents.streamOf(attempt.agent) === stream;
     if (isHere && run.cancelReason === null) {
       const secrets = this.#secrets.unseal(run.spec.secrets ?? []);
-      if (secrets.type === 'missing') return this.#endUnstarted(run, secrets.names);
+      if (secrets.type === 'unusable') return this.#endUnstarted(run, secrets.problem);
       this.#state.markOrdered(run.id, attempt.number);
       const term = formatTerm(this.#context.term);
       stream.send({ ...startOrder(run, attempt, term), ...secretsOf(secrets.values) });
@@ -131,9 +131,8 @@ export class Dispatcher {
   }
 
   /** Without its secrets it would do something else than was meant: it is not sent. */
-  #endUnstarted(run: RunRecord, missing: readonly string[]): void {
+  #endUnstarted(run: RunRecord, reason: string): void {
     const moment = momentOf(this.#context);
-    const reason = `not stored: secret ${missing.join(', ')}`;
     const nothing = { at: moment.now, exitCode: null, signal: null };
     const ended = endAttempt(run, { ...nothing, outcome: 'not-started', reason }, moment);
     void this.#state.apply({ runs: [ended] });

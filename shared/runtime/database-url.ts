@@ -71,6 +71,11 @@ export interface SessionOptions {
   readonly lockTimeoutMs?: number;
   /** Prepared statements are planned once, whatever their parameters and however much the tables hold. */
   readonly genericPlans?: boolean;
+  /**
+   * Statements are sent without waiting for the answers to those before, and carried out in their order. Of a
+   * transaction the first that fails says why; those after it fail because it is undone.
+   */
+  readonly pipelined?: boolean;
 }
 
 /**
@@ -102,6 +107,7 @@ export function clientConfig(
   return {
     connectionString: server.connectionString,
     application_name: options.applicationName,
+    pipeline: options.pipelined ?? false,
     keepAlive: true,
     keepAliveInitialDelayMillis: 2_000,
     options: [url.options, ...ours].filter((part) => part !== '').join(' '),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { dispatchRun, endAttempt, startRun } from '@understudy/controller/dispatch/transitions';
 import { type Changes, mergeChanges } from '@understudy/controller/store/changes';
-import { WriterLane } from '@understudy/controller/store/lane';
+import { DeposedError, WriterLane } from '@understudy/controller/store/lane';
 import { loadOpenWork, type OpenWork } from '@understudy/controller/store/load';
 import { type Written, writeBatch } from '@understudy/controller/store/write-batch';
 import test, { type ExecutionContext } from 'ava';
@@ -112,4 +112,30 @@ test('a run that is over never changes again', async (t) => {
   await commit({ runs: [run] });
   t.deepEqual((await open()).runs, []);
   t.is(await count(`attempt where state = 'succeeded'`), 1);
+});
+
+test('a batch that the database refuses says why, not what that brought about', async (t) => {
+  const { commit, count } = await setUp(t);
+  // What follows it is on its way already, and fails because the transaction is undone.
+  const wrong = makeRun({}, { id: randomUUID(), state: 'no such state' as 'queued' });
+  const run = dispatchRun(makeRun({}, { id: randomUUID() }), 'w1', moment);
+  const changes = { newRuns: [wrong, run], runs: [run], events: [happened('x')] };
+  const error = await t.throwsAsync(commit(changes));
+  t.like(error, { code: '23514' });
+  t.is(await count('event'), 0);
+  await commit({ newRuns: [{ ...wrong, state: 'queued' }], events: [happened('x')] });
+  t.is(await count('run'), 1);
+});
+
+test('with a term that is over nothing of a batch is written, and that is the reason', async (t) => {
+  const { store, commit, count } = await setUp(t);
+  const { pair } = store;
+  const client = await store.connect();
+  await client.query(
+    'insert into fence (pair, term) values ($1, 7) on conflict (pair) do update set term = 7',
+    [pair],
+  );
+  const error = await t.throwsAsync(commit({ events: [happened('x')] }));
+  t.true(error instanceof DeposedError, String(error));
+  t.is(await count('event'), 0);
 });

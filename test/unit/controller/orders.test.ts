@@ -47,7 +47,7 @@ async function setUp(t: ExecutionContext) {
   orders.length = 0;
   const unseal = (names: readonly string[]): Unsealed =>
     names.includes('GONE')
-      ? { type: 'missing', names: ['GONE'] }
+      ? { type: 'unusable', problem: 'not stored: secret GONE' }
       : { type: 'values', values: Object.fromEntries(names.map((name) => [name, 'hidden'])) };
   const dispatcher = new Dispatcher(context, { state, agents, secrets: { unseal } });
   return { guard, state, agents, dispatcher, commits, orders };

@@ -2,13 +2,14 @@ import { Keyring } from '@understudy/controller/security/keyring';
 import { SecretBook, type SecretUse } from '@understudy/controller/security/secrets';
 import type { Changes } from '@understudy/controller/store/changes';
 import type { TenureContext } from '@understudy/controller/work/context';
+import { silentLog } from '@understudy/shared/runtime/log';
 import test, { type ExecutionContext } from 'ava';
 import { makeTestKeystore } from '../../support/keystore.ts';
 
 function setUp(t: ExecutionContext, { hasKey = true } = {}) {
   const commits: Changes[] = [];
   const context = {
-    ...{ pair: 'orders', term: 7n, clock: { wallMs: () => 1_000 } },
+    ...{ pair: 'orders', term: 7n, clock: { wallMs: () => 1_000 }, log: silentLog },
     committer: { isAway: false, isFull: false, onGivenUp: () => () => undefined },
   } as unknown as TenureContext;
   let use: SecretUse = { jobs: [], runs: 0 };
@@ -35,7 +36,7 @@ test('F125: a value is committed encrypted, listed without it, and given to an o
   );
   t.notRegex(shown, /hunter/);
   t.deepEqual(book.unseal(['DB']), { type: 'values', values: { DB: 'hunter3' } });
-  t.deepEqual(book.unseal(['DB', 'X']), { type: 'missing', names: ['X'] });
+  t.deepEqual(book.unseal(['DB', 'X']), { type: 'unusable', problem: 'not stored: secret X' });
   t.like(book.get('DB'), { name: 'DB', updatedBy: 'ops', updatedAt: 1_000 });
 });
 
@@ -48,6 +49,19 @@ test('a former value stays hidden while runs that were given it are under way, a
   isUsed({ jobs: ['j'], runs: 0 });
   await book.set('DB', 'third', 'ops');
   t.deepEqual(book.hidden(['DB']), ['third']);
+});
+
+test('what somebody damaged in the database is given to no run, and is told, not thrown', async (t) => {
+  const { book } = setUp(t);
+  const { record } = await book.set('DB', 'first', 'ops');
+  await book.set('OTHER', 'whole', 'ops');
+  const damaged = { ...record.sealed, data: Buffer.from('no such text was ever sealed') };
+  book.load([{ ...record, sealed: damaged }]);
+  const problem = "secret DB can't be decrypted: set it anew";
+  t.deepEqual(book.unseal(['OTHER', 'DB']), { type: 'unusable', problem });
+  t.deepEqual(book.hidden(['OTHER', 'DB']), ['whole']);
+  await book.set('DB', 'second', 'ops');
+  t.deepEqual(book.unseal(['DB']), { type: 'values', values: { DB: 'second' } });
 });
 
 test('what is needed is not removed', async (t) => {
