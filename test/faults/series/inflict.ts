@@ -10,6 +10,9 @@ export async function inflict(cluster: Cluster, fault: PlannedFault): Promise<vo
 
 type Act = (cluster: Cluster, target: string, last: () => Promise<void>) => Promise<void>;
 
+/** The last thing that befalls the server process of a cluster's database. */
+const underWay = new WeakMap<Cluster, Promise<void>>();
+
 const acts: Readonly<Record<FaultKind, Act>> = {
   'kill-controller': async (cluster, node) => {
     signalController(await controllerOf(cluster, node), 'SIGKILL');
@@ -86,23 +89,39 @@ const acts: Readonly<Record<FaultKind, Act>> = {
     await last();
     for (const pid of frozen) signal(pid, 'SIGCONT');
   },
-  'restart-database': async (cluster) => {
+  'restart-database': inTurn(async (cluster) => {
     await cluster.postgres.restart();
-  },
-  'kill-database': async (cluster, _target, last) => {
+  }),
+  'kill-database': inTurn(async (cluster, _target, last) => {
     await cluster.postgres.kill();
     await last();
     await cluster.postgres.restart();
-  },
-  'freeze-database': async (cluster, _target, last) => {
+  }),
+  'freeze-database': inTurn(async (cluster, _target, last) => {
     const { pid } = cluster.postgres;
     if (pid === null) return;
     const frozen = [pid, ...childrenOf(pid)];
     for (const each of frozen) signal(each, 'SIGSTOP');
     await last();
     for (const each of frozen) signal(each, 'SIGCONT');
-  },
+  }),
 };
+
+/**
+ * There is one server process: what befalls it next waits until this is over, because one that is being
+ * started can't be started, and takes longer for it on a busy machine than the time between two faults.
+ */
+function inTurn(act: Act): Act {
+  return async (cluster, target, last) => {
+    const before = underWay.get(cluster) ?? Promise.resolve();
+    const present = before.then(() => act(cluster, target, last));
+    underWay.set(
+      cluster,
+      present.catch(() => undefined),
+    );
+    await present;
+  };
+}
 
 type Conduct = Parameters<ReturnType<Cluster['links']['database']>['set']>[0];
 
