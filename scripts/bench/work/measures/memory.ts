@@ -7,7 +7,7 @@ import { putJob, submitBulk, untilConnected, untilDone } from '../stage.ts';
 
 const JOB = 'empty';
 const SLOTS = 500;
-const AT_ONCE = 2_000;
+const AT_ONCE = 1_000;
 const SAMPLE_EVERY_MS = 1_000;
 const WARM_UP_MS = 20_000;
 
@@ -26,11 +26,13 @@ export const memory: Measure = {
       }, SAMPLE_EVERY_MS);
       let runs = 0;
       const load = async (forMs: number) => {
-        const until = performance.now() + forMs;
-        while (performance.now() < until) {
+        const startedAt = performance.now();
+        const everyMs = options.rate === undefined ? 0 : (AT_ONCE / options.rate) * 1_000;
+        for (let round = 1; performance.now() < startedAt + forMs; round += 1) {
           await submitBulk(stage, JOB, AT_ONCE);
           await untilDone(stage, 60_000);
           runs += AT_ONCE;
+          await delay(Math.max(0, startedAt + round * everyMs - performance.now()));
         }
       };
       try {
