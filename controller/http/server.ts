@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { formatTerm } from '@understudy/shared/kernel/term';
+import { TAKEN_HEADER } from '@understudy/shared/protocol/tenure';
 import { answerBrokenRequests } from '@understudy/shared/runtime/broken-requests';
 import type { Listen } from '@understudy/shared/runtime/config/types';
 import type { Log } from '@understudy/shared/runtime/log';
@@ -42,6 +43,8 @@ export class ApiServer {
   /** Every request passes here. */
   readonly gate = new Gate((request, response) => this.#answer(request, response));
   #server: Server | null = null;
+  /** Connections, since it opened. */
+  #taken = 0;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
@@ -62,6 +65,9 @@ export class ApiServer {
     };
     const server = createServer(limits, (request, response) => this.gate.take(request, response));
     server.maxConnections = MAX_CONNECTIONS;
+    server.on('connection', () => {
+      this.#taken += 1;
+    });
     answerBrokenRequests(server);
     this.#server = server;
     for (let tries = 1; ; tries++) {
@@ -115,6 +121,8 @@ export class ApiServer {
     }
     response.setHeader('Understudy-Term', formatTerm(guard.term));
     response.setHeader('Understudy-Node', node);
+    // The heartbeat asks like that; whose new connection is late wants to know whether others are taken.
+    if (request.method === 'HEAD') response.setHeader(TAKEN_HEADER, `${this.#taken}`);
     if (this.#closing.signal.aborted) response.setHeader('Connection', 'close');
     this.#handle(request, response);
   }

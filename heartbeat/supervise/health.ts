@@ -21,7 +21,7 @@ export interface HealthOptions {
   readonly onChecked?: (problem: string | null, failures: number) => void;
 }
 
-/** While it is only warm, the controller is checked this many times more rarely. */
+/** While it is only warm, the controller is checked this many times more rarely: from when it serves on, at once. */
 const WARM_FACTOR = 4;
 /** Loading takes a while, longer on a busy host: a process this young is not judged unless it serves. */
 const START_GRACE_MS = 15_000;
@@ -42,6 +42,7 @@ export function watchHealth(options: HealthOptions): { stop(): void } {
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
   let failures = 0;
+  let ticks = 0;
   const port = listen === null ? null : new PortCheck(listen, config.timeoutMs);
 
   const round = async (): Promise<void> => {
@@ -73,14 +74,14 @@ export function watchHealth(options: HealthOptions): { stop(): void } {
   /** The interval is counted from start to start: after a check that timed out the next one comes at once. */
   const plan = (spentMs: number): void => {
     if (stopped) return;
-    const factor = options.servingTerm() === null ? WARM_FACTOR : 1;
-    timer = setTimeout(
-      () => {
-        const startedAt = performance.now();
-        void round().finally(() => plan(performance.now() - startedAt));
-      },
-      Math.max(0, config.everyMs * factor - spentMs),
-    );
+    timer = setTimeout(() => tick(), Math.max(0, config.everyMs - spentMs));
+  };
+
+  const tick = (): void => {
+    ticks += 1;
+    if (options.servingTerm() === null && ticks % WARM_FACTOR !== 0) return plan(0);
+    const startedAt = performance.now();
+    void round().finally(() => plan(performance.now() - startedAt));
   };
   plan(0);
   return {

@@ -1,114 +1,107 @@
-import { connect, type Socket } from 'node:net';
-import { formatTerm, type Term } from '@understudy/shared/kernel/term';
-import { UNREADY_HEADER } from '@understudy/shared/protocol/tenure';
+import type { Term } from '@understudy/shared/kernel/term';
 import type { Listen } from '@understudy/shared/runtime/config/types';
-import { messageOf } from '@understudy/shared/runtime/errors';
-
-/**
- * One check of so many asks on a connection of its own, as users do: a controller that can't take any more
- * (no descriptors left) still answers on those that it has. After a bad check all are made like that.
- */
-const FRESH_EVERY = 4;
-/** What our own controller answers is far shorter. */
-const MAX_ANSWER_BYTES = 8_192;
+import { PortConnection } from './port-connection.ts';
+import {
+  isDecided,
+  isFreshDue,
+  judgePort,
+  type Standing,
+  type Standings,
+  takenOf,
+} from './port-verdict.ts';
 
 /**
  * Asks the controller's port whether it may serve, by `HEAD /readyz`: its answer needs its event loop and a
- * living scheduler, and must come under our term. Asked some times a second for ever, with a fixed request
- * whose answer has no body: written to the socket as it is it costs this process a fifth of what
- * `node:http` costs, and that was the largest part of what an idle pair costs.
+ * living scheduler, and must come under our term. What the answers prove is judged in `port-verdict.ts`.
  */
 export class PortCheck {
   readonly #listen: Listen;
   readonly #timeoutMs: number;
-  readonly #request: string;
-  #kept: Socket | null = null;
+  #kept: PortConnection | null = null;
+  /** A new connection; one that waits for its turn in a storm is asked by check after check. */
+  #fresh: PortConnection | null = null;
   #checks = 0;
   #isInDoubt = false;
+  #takenBefore: number | null = null;
 
   constructor(listen: Listen, timeoutMs: number) {
     this.#listen = listen;
     this.#timeoutMs = timeoutMs;
-    this.#request = `HEAD /readyz HTTP/1.1\r\nHost: ${urlHostOf(listen.host)}:${listen.port}\r\n\r\n`;
   }
 
   /** Resolves to what is wrong; null: it serves under `term`. One check at a time; never rejects. */
-  check(term: Term): Promise<string | null> {
+  async check(term: Term): Promise<string | null> {
     this.#checks += 1;
-    const isFresh = this.#isInDoubt || this.#checks % FRESH_EVERY === 0;
-    const kept = this.#kept;
-    const socket = isFresh || kept === null ? this.#connect() : kept;
+    if (this.#kept?.isClosed === true) this.#kept = null;
+    this.#kept?.ask(term);
+    const before = standingOf(this.#kept);
+    if (isFreshDue(this.#checks, { isInDoubt: this.#isInDoubt, kept: before })) {
+      this.#fresh ??= new PortConnection(this.#listen);
+    }
+    this.#fresh?.ask(term);
+    await this.#untilDecided();
+    const standings = this.#standings();
+    const limits = { takenBefore: this.#takenBefore, timeoutMs: this.#timeoutMs };
+    const problem = judgePort(standings, limits);
+    this.#isInDoubt = problem !== null;
+    this.#takenBefore = takenOf(standings.kept) ?? this.#takenBefore;
+    this.#tidy(standings);
+    return problem;
+  }
+
+  /** Closes its connections. */
+  stop(): void {
+    this.#kept?.close();
+    this.#fresh?.close();
+    this.#kept = null;
+    this.#fresh = null;
+  }
+
+  #standings(): Standings {
+    return { kept: standingOf(this.#kept), fresh: standingOf(this.#fresh) };
+  }
+
+  #untilDecided(): Promise<void> {
     return new Promise((resolve) => {
-      let text = '';
-      const finish = (problem: string | null) => {
+      const connections = [this.#kept, this.#fresh];
+      const finish = (): void => {
         clearTimeout(timer);
-        socket.removeAllListeners('data').removeAllListeners('error').removeAllListeners('close');
-        socket.on('error', () => undefined);
-        this.#isInDoubt = problem !== null;
-        const mayKeep = problem === null && (socket === kept || kept === null);
-        if (mayKeep) this.#keep(socket);
-        else this.#drop(socket);
-        resolve(problem);
+        for (const each of connections) each?.onChange(null);
+        resolve();
       };
-      const timer = setTimeout(
-        () => finish(`its port does not answer within ${this.#timeoutMs} ms`),
-        this.#timeoutMs,
-      );
-      socket.on('data', (data) => {
-        text += data.toString('latin1');
-        if (text.includes('\r\n\r\n')) finish(problemOf(text, term));
-        else if (text.length > MAX_ANSWER_BYTES) finish('its port answers something endless');
-      });
-      socket.on('error', (error) => finish(`its port does not answer: ${messageOf(error)}`));
-      socket.on('close', () => finish('its port does not answer: the connection was closed'));
-      socket.write(this.#request);
+      const look = (): void => {
+        if (isDecided(this.#standings())) finish();
+      };
+      const timer = setTimeout(finish, this.#timeoutMs);
+      for (const each of connections) each?.onChange(look);
+      look();
     });
   }
 
-  /** Closes the connection that is kept. */
-  stop(): void {
-    if (this.#kept !== null) this.#drop(this.#kept);
+  /**
+   * What was bad is asked no more. A kept one that is silent may still answer, and a new one takes its place
+   * when that answers first. A new one that waits does so on, in the queue of the port; but when nobody is taken
+   * it may not even be in the queue, for the kernel tries again ever more rarely: then another one is opened.
+   */
+  #tidy({ kept, fresh }: Standings): void {
+    if (kept.type === 'bad') this.#dropKept();
+    if (fresh.type === 'well' && kept.type !== 'well') {
+      this.#dropKept();
+      this.#kept = this.#fresh;
+      this.#fresh = null;
+    }
+    const isWaiting = fresh.type === 'silent' && !(this.#isInDoubt && kept.type === 'well');
+    if (isWaiting) return;
+    this.#fresh?.close();
+    this.#fresh = null;
   }
 
-  #connect(): Socket {
-    const { host, port } = this.#listen;
-    return connect({ host: loopbackOf(host), port, noDelay: true });
-  }
-
-  #keep(socket: Socket): void {
-    this.#kept = socket;
-    // Ended by the other side while nobody asks: the next check opens another one.
-    socket.once('close', () => this.#drop(socket));
-  }
-
-  #drop(socket: Socket): void {
-    if (this.#kept === socket) this.#kept = null;
-    socket.destroy();
+  #dropKept(): void {
+    this.#kept?.close();
+    this.#kept = null;
   }
 }
 
-/** Anything may listen on a port: only our own controller answers under our term. */
-function problemOf(answer: string, term: Term): string | null {
-  const status = /^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? 'something else than HTTP';
-  if (status !== '200') {
-    const unready = headerOf(answer, UNREADY_HEADER);
-    return `its port answers ${status}${unready === null ? '' : `: ${unready}`}`;
-  }
-  const seen = headerOf(answer, 'understudy-term') ?? 'none';
-  return seen === formatTerm(term) ? null : `its port answers under term ${seen}, not ${term}`;
-}
-
-function headerOf(answer: string, name: string): string | null {
-  return new RegExp(`\r\n${name}: *([^\r\n]*)`, 'i').exec(answer)?.[1] ?? null;
-}
-
-/** The address by which this host reaches a port that it listens on itself. */
-function loopbackOf(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return host === '::' ? '::1' : host;
-}
-
-function urlHostOf(host: string): string {
-  const address = loopbackOf(host);
-  return address.includes(':') ? `[${address}]` : address;
+function standingOf(connection: PortConnection | null): Standing {
+  return connection?.standing ?? { type: 'none' };
 }

@@ -90,3 +90,5 @@ export type FromControllerParsed = z.infer<typeof fromControllerSchema>;
 
 /** The header of `/readyz` that says why a controller is not ready. */
 export const UNREADY_HEADER = 'understudy-not-ready';
+/** The header of an answer to HEAD that says how many connections a controller has taken so far. */
+export const TAKEN_HEADER = 'understudy-taken';

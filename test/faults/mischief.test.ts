@@ -20,6 +20,8 @@ const mischiefs: Readonly<Record<string, Mischief>> = {
   'F17: a controller in which something is thrown that nobody catches': 'throw',
   'F9: a controller that runs out of memory': 'leak',
   'F27: a controller that takes requests and answers none, its health check among them,': 'deaf',
+  'F12: a controller whose port was closed by accident, though it answers whoever is connected,':
+    'shut-door',
 };
 
 for (const [title, mischief] of Object.entries(mischiefs)) {

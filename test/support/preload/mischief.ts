@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Server } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import { isMainThread } from 'node:worker_threads';
 
 /**
@@ -18,7 +19,9 @@ export type Mischief =
   /** Takes all the memory that it may have. */
   | 'leak'
   /** Takes requests, and answers none. */
-  | 'deaf';
+  | 'deaf'
+  /** Its port is closed, and nobody in it knows. */
+  | 'shut-door';
 
 const path = process.env['TEST_MISCHIEF'];
 const isController = process.argv[1]?.endsWith('controller/dist/main.js') === true;
@@ -35,11 +38,21 @@ function doIt(mischief: Mischief | null): void {
   if (mischief === 'throw') throw new Error('a mischief of the tests');
   if (mischief === 'leak')
     for (const kept: unknown[] = []; ; ) kept.push(new Array(1_000).fill({}));
+  if (mischief === 'shut-door') shutDoor();
   if (mischief === 'deaf') {
     Server.prototype.emit = function emit(this: Server, event: string | symbol): boolean {
       return event === 'request';
     };
   }
+}
+
+/** Whoever is connected stays so. */
+function shutDoor(): void {
+  const emit = Server.prototype.emit;
+  Server.prototype.emit = function shut(this: Server, event: string | symbol, ...args: unknown[]) {
+    if (this.listening) NetServer.prototype.close.call(this);
+    return Reflect.apply(emit, this, [event, ...args]) as boolean;
+  };
 }
 
 function read(file: string): Mischief | null {

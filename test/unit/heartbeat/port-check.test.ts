@@ -87,6 +87,60 @@ test('A port on which nobody listens is not well', async (t) => {
   t.regex((await check.check(5n)) ?? '', /^its port does not answer: .*ECONNREFUSED/);
 });
 
+test('F102: new connections that wait in a storm do not count while others are taken, and are heard when they come', async (t) => {
+  const sockets: Socket[] = [];
+  let taken = 0;
+  const server = createServer((_request, response) => {
+    taken += 1;
+    response.setHeader('understudy-taken', taken).setHeader('understudy-term', '5').end();
+  });
+  const check = await checkOf(t, waitingRoom(server, sockets));
+  for (let i = 1; i <= 8; i++) t.is(await check.check(5n), null);
+  t.is(sockets.length, 2, 'the one that waits is not given up for another one');
+  server.emit('connection', sockets[1]);
+  t.is(await check.check(5n), null);
+});
+
+test('F12: a port that takes nobody any more is not well, though the kept connection answers', async (t) => {
+  const sockets: Socket[] = [];
+  const server = createServer((_request, response) => {
+    response.setHeader('understudy-taken', 1).setHeader('understudy-term', '5').end();
+  });
+  const check = await checkOf(t, waitingRoom(server, sockets));
+  const found: (string | null)[] = [];
+  for (let i = 1; i <= 6; i++) found.push(await check.check(5n));
+  const deaf = 'its port takes no new connection within 300 ms';
+  t.deepEqual(found, [null, null, null, deaf, deaf, deaf]);
+  t.is(sockets.length, 4, 'each time another one was tried');
+});
+
+test('F102: an answer that comes late still shows that the controller answers', async (t) => {
+  let answerAll = (): void => undefined;
+  let isSlow = false;
+  let taken = 0;
+  const server = createServer((_request, response) => {
+    taken += 1;
+    response.setHeader('understudy-taken', taken);
+    const answer = () => response.setHeader('understudy-term', '5').end();
+    const before = answerAll;
+    if (isSlow) answerAll = () => [before(), answer()];
+    else answer();
+  });
+  const check = await checkOf(t, server);
+  t.is(await check.check(5n), null);
+  isSlow = true;
+  t.is(await check.check(5n), 'its port does not answer within 300 ms');
+  setTimeout(() => answerAll(), 10);
+  t.is(await check.check(5n), null, 'on the connection that was kept');
+});
+
+/** Takes the first connection at once; the next ones wait. */
+function waitingRoom(server: Server, sockets: Socket[]): Server {
+  return createTcpServer((socket) => {
+    if (sockets.push(socket) === 1) server.emit('connection', socket);
+  });
+}
+
 async function checkOf(t: ExecutionContext, server: Server): Promise<PortCheck> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => sockets.add(socket));
