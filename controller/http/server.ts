@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   createServer,
   type IncomingMessage,
@@ -48,6 +49,8 @@ export class ApiServer {
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
+    // Each follower of a log or of events is one: many are no sign of a leak.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /** Aborts when this controller stops serving: long answers that have no end of their own end then. */

@@ -10,6 +10,8 @@ export interface Asked {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly body?: string | undefined;
+  /** Beside those that every request has. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const HEAD_END = '\r\n\r\n';
@@ -34,15 +36,16 @@ export class HttpConnection {
   }
 
   /** Sends a request and gives its answer. Rejects when the connection ends before. */
-  request({ method, path, body = '' }: Asked): Promise<HttpAnswer> {
+  request({ method, path, body = '', headers = {} }: Asked): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
       const socket = this.#open();
       const length = `Content-Length: ${Buffer.byteLength(body)}\r\n`;
       const about = body === '' ? '' : `Content-Type: application/json\r\n${length}`;
+      const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
       socket.write(
         `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${this.#token}\r\n` +
-          `${about}\r\n${body}`,
+          `${more.join('')}${about}\r\n${body}`,
       );
     });
   }
