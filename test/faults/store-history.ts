@@ -6,13 +6,19 @@ import {
   leaseRowFaults,
   type RunVersion,
   runStateFaults,
+  type StampedChange,
   staleChanges,
 } from '../support/invariants/store.ts';
 
 /** All that was committed since the slot was made, in commit order. */
 export class StoreHistory {
   readonly #decoding: Decoding;
-  readonly #changes: Change[] = [];
+  // Of each change only what is judged: a history of a million of them is to be kept in memory.
+  readonly #stamped: StampedChange[] = [];
+  readonly #lease: LeaseVersion[] = [];
+  readonly #runs: RunVersion[] = [];
+  /** By run: the number of the last attempt that was committed so far. */
+  readonly #attempts = new Map<string, number>();
 
   constructor(decoding: Decoding) {
     this.#decoding = decoding;
@@ -20,21 +26,46 @@ export class StoreHistory {
 
   /** Judges it by I1, I3, I4 and I7, up to this moment. */
   async judge(): Promise<string[]> {
-    // One by one: hours of changes are too many arguments.
-    for (const change of await this.#decoding.read()) this.#changes.push(change);
-    const changes = this.#changes;
-    const lease = changes.filter(isNewRowOf('lease')).map(leaseVersion);
-    const granted = lease.filter(({ term }) => term > 0n);
+    await this.#decoding.readInPieces((changes) => this.#note(changes));
+    const granted = this.#lease.filter(({ term }) => term > 0n);
     // An empty history proves nothing.
     const seen = granted.length > 0 ? [] : ['no grant was seen in the log of the store'];
     return [
       ...seen,
-      ...staleChanges(stampedChanges(changes)),
+      ...staleChanges(this.#stamped),
       ...grantFaults(granted),
       ...leaseRowFaults(granted),
-      ...runStateFaults(runVersions(changes)),
+      ...runStateFaults(this.#runs),
     ];
   }
+
+  #note(changes: readonly Change[]): void {
+    // One by one: so many are too many arguments.
+    for (const change of stampedChanges(changes)) this.#stamped.push(change);
+    for (const change of changes) {
+      if (isNewRowOf('lease')(change)) this.#lease.push(leaseVersion(change));
+    }
+    for (const transaction of groupBy(changes, ({ xid }) => xid).values()) {
+      this.#noteRuns(transaction);
+    }
+  }
+
+  /** Every state of every run, with the number of the last attempt that was committed by then. */
+  #noteRuns(transaction: readonly Change[]): void {
+    for (const { columns } of transaction.filter(isNewRowOf('attempt'))) {
+      const [run, number] = [copied(columns['run']), Number(columns['number'])];
+      this.#attempts.set(run, Math.max(number, this.#attempts.get(run) ?? 0));
+    }
+    for (const { columns } of transaction.filter(isNewRowOf('run'))) {
+      const [run, state] = [copied(columns['id']), copied(columns['state'])];
+      this.#runs.push({ run, state, attempt: this.#attempts.get(run) ?? 0 });
+    }
+  }
+}
+
+/** A part of a text keeps the whole of it in memory; this one is by itself. */
+function copied(text: string | null | undefined): string {
+  return Buffer.from(text ?? '').toString();
 }
 
 function isNewRowOf(table: string): (change: Change) => boolean {
@@ -52,21 +83,6 @@ function leaseVersion({ columns }: Change): LeaseVersion {
     ttlMs: Number(columns['ttl_ms']),
     revivals: Number(columns['revivals']),
   };
-}
-
-/** Every state of every run, with the number of the last attempt that was committed by then. */
-function runVersions(changes: readonly Change[]): RunVersion[] {
-  const attempts = new Map<string, number>();
-  return [...groupBy(changes, ({ xid }) => xid).values()].flatMap((transaction) => {
-    for (const { columns } of transaction.filter(isNewRowOf('attempt'))) {
-      const [run, number] = [columns['run'] ?? '', Number(columns['number'])];
-      attempts.set(run, Math.max(number, attempts.get(run) ?? 0));
-    }
-    return transaction.filter(isNewRowOf('run')).map(({ columns }) => {
-      const run = columns['id'] ?? '';
-      return { run, state: columns['state'] ?? '', attempt: attempts.get(run) ?? 0 };
-    });
-  });
 }
 
 /** The store of the tests writes its times in UTC: `2026-01-31 12:00:00.123456+00`. */

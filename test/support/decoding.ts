@@ -13,34 +13,54 @@ export interface Change extends RowChange {
 export interface Decoding {
   /** The changes committed since the last reading, or since the slot was made. Aborted ones never appear. */
   read(): Promise<Change[]>;
+  /** The same, a piece at a time, for a history that is too long to be held as it is. */
+  readInPieces(take: (changes: readonly Change[]) => void): Promise<void>;
   /** Drops the slot, so that the database need not keep its log for it. */
   close(): Promise<void>;
 }
+
+/** A piece ends with the transaction in which it has so many changes. */
+const PIECE = 20_000;
 
 /** Makes a slot in a database (`wal_level=logical`). Whatever is committed from now on is seen by it. */
 export async function openDecoding(database: string): Promise<Decoding> {
   const slot = `test_${randomBytes(8).toString('hex')}`;
   // A connection for each step: the slot outlives a restart of the database, a connection does not.
-  const query = async <Row extends pg.QueryResultRow>(text: string): Promise<Row[]> => {
+  const query = async <Row extends pg.QueryResultRow>(
+    text: string,
+    more: readonly unknown[] = [],
+  ): Promise<Row[]> => {
     const client = new pg.Client({ connectionString: database, application_name: 'decoding' });
     client.on('error', () => undefined);
     await client.connect();
     try {
-      return (await client.query<Row>(text, [slot])).rows;
+      return (await client.query<Row>(text, [slot, ...more])).rows;
     } finally {
       await client.end();
     }
   };
+  const readInPieces: Decoding['readInPieces'] = async (take) => {
+    for (;;) {
+      const rows = await query<{ xid: string; data: string }>(
+        "select xid::text, data from pg_logical_slot_get_changes($1, null, $2, 'include-xids', '0')",
+        [PIECE],
+      );
+      if (rows.length === 0) return;
+      take(
+        rows.flatMap(({ xid, data }) => {
+          const change = parseChange(data);
+          return change === null ? [] : [{ xid, ...change }];
+        }),
+      );
+    }
+  };
   await query("select pg_create_logical_replication_slot($1, 'test_decoding')");
   return {
+    readInPieces,
     read: async () => {
-      const rows = await query<{ xid: string; data: string }>(
-        "select xid::text, data from pg_logical_slot_get_changes($1, null, null, 'include-xids', '0')",
-      );
-      return rows.flatMap(({ xid, data }) => {
-        const change = parseChange(data);
-        return change === null ? [] : [{ xid, ...change }];
-      });
+      const pieces: (readonly Change[])[] = [];
+      await readInPieces((changes) => void pieces.push(changes));
+      return pieces.flat();
     },
     close: async () => {
       await query('select pg_drop_replication_slot($1)').catch(() => undefined);

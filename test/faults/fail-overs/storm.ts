@@ -5,7 +5,9 @@ import { controllerUrl } from '../../support/cluster/configs.ts';
 import type { Owner } from '../../support/cluster/owner.ts';
 import { followLog } from '../../support/cluster/stream-follower.ts';
 import { type Cluster, makeCluster } from '../../support/cluster.ts';
+import { openDecoding } from '../../support/decoding.ts';
 import { servingFaults } from '../../support/invariants/service.ts';
+import { StoreHistory } from '../store-history.ts';
 import { collectRuns, collectStarts, collectWritten } from './collect.ts';
 import type { Accepted, StormHistory } from './history.ts';
 import { judgeStorm } from './judge.ts';
@@ -48,6 +50,7 @@ export async function runStorm(owner: Owner, options: StormOptions): Promise<Sto
     host: { failover: { target: '6s', limit: 1_000 }, agents: { lostAfter: '60s' } },
     agent: { slots: SLOTS, retry: { every: '200ms', timeout: '1s', limit: 1_000 } },
   });
+  const store = new StoreHistory(await openDecoding(cluster.postgres.url));
   await cluster.start();
   const files = filesOf(cluster);
   for (const name of jobNames) await cluster.client.putJob(jobOf(name, files));
@@ -84,7 +87,12 @@ export async function runStorm(owner: Owner, options: StormOptions): Promise<Sto
   await load.stop();
   const history = await historyOf(cluster, load, { followers, killedAgents });
   tell('judges');
-  const findings = [...load.complaints, ...servingFaults(load.served), ...judgeStorm(history)];
+  const findings = [
+    ...load.complaints,
+    ...(await store.judge()),
+    ...servingFaults(load.served),
+    ...judgeStorm(history),
+  ];
   return { findings, summary: summarise(history, steps, seconds) };
 }
 
