@@ -8,6 +8,7 @@ import { addDrillCommand } from './commands/drill.ts';
 import { addEventsCommand } from './commands/events.ts';
 import { addHookCommand } from './commands/hook.ts';
 import { addHostCommands } from './commands/host.ts';
+import { addInstallCommand } from './commands/install/install.ts';
 import { addJobCommand } from './commands/job.ts';
 import { addLocalCommand } from './commands/local.ts';
 import { addOperatorCommands } from './commands/operator.ts';
@@ -66,6 +67,7 @@ export function buildProgram(): Command {
     addAuditCommand,
     addHookCommand,
     addConfigCommand,
+    addInstallCommand,
     addLocalCommand,
   ]) {
     add(program);

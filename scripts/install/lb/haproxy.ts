@@ -1,0 +1,149 @@
+import { addressOf, isName, showAddress } from './address.ts';
+import type { PairController } from './controllers.ts';
+import { ANSWER_LOST, controllerComments, type LbFacts, NOBODY_ACTIVE } from './facts.ts';
+
+/** `http`: requests are looked at, and the heartbeats asked who is active. `tcp`: whose port is open is active. */
+export const haproxyChecks = ['http', 'tcp'] as const;
+
+export interface HaproxyOptions extends LbFacts {
+  readonly check: (typeof haproxyChecks)[number];
+  /** A page about its state, on loopback. */
+  readonly stats: boolean;
+}
+
+/**
+ * A whole configuration for HAProxy from 2.2 on. In both forms a request that finds no controller waits for the
+ * next one, so a fail-over is a delay and no error. In the form `http` what may be asked twice is asked again
+ * when its answer is lost; nothing else ever is.
+ */
+export function haproxyConfig(options: HaproxyOptions): string {
+  const sections = [
+    head(options),
+    GLOBAL,
+    options.check === 'http' ? httpDefaults(options) : tcpDefaults(options),
+    frontend(options),
+    backend(options),
+    ...(options.stats ? [STATS] : []),
+  ];
+  return `${sections.join('\n\n')}\n`;
+}
+
+function head(options: HaproxyOptions): string {
+  const { pair, check } = options;
+  return `# HAProxy before the pair ${pair}: one URL, which leads to the controller that is active.
+# Written by \`understudy install lb haproxy --check ${check}\`. Look at it with \`haproxy -c -f FILE\`.
+#
+${controllerComments(options)}
+#
+# Only users come this way. Agents find the active controller by themselves, at the controllers' own URLs.
+# HAProxy decides nothing: who is active is the lease, and a controller that is not active has no open port.`;
+}
+
+const GLOBAL = `global
+    log stdout format raw daemon
+    # Leave these out where it is not started as root, as in a container.
+    user haproxy
+    group haproxy`;
+
+/** Both forms wait, and for the same times. */
+function patience({ pace }: LbFacts): string {
+  return `    # A connection is tried again, at the next server, until somebody serves: ${pace.retries} times, each
+    # after "timeout connect". So a request waits up to ${pace.waitMs} ms, which is longer than the pair
+    # promises to be without an active.
+    timeout connect ${pace.connectMs}ms
+    retries ${pace.retries}
+    option redispatch 1
+    # Streams of events and followed logs say nothing for as long as nothing happens. What a lost host
+    # leaves behind is found by probes of the kernel.
+    timeout client 1h
+    timeout server 1h
+    option clitcpka
+    option srvtcpka`;
+}
+
+function httpDefaults(options: LbFacts): string {
+  return `defaults
+    mode http
+    log global
+    option httplog
+    option dontlog-normal
+${patience(options)}
+    timeout http-request 30s
+    timeout http-keep-alive 30s
+    # A connection to a controller for each request. One that was kept open could lead to a controller
+    # that ceased to be active, and whether a request that breaks on it was carried out nobody knows.
+    option http-server-close
+    # What can be tried again: a request that was not sent. And one that got no answer, but not where
+    # the rule "disable-l7-retry" below says that it could be carried out twice.
+    retry-on conn-failure empty-response
+    http-error status 502 content-type application/json string '${ANSWER_LOST}' hdr Retry-After 1
+    http-error status 503 content-type application/json string '${NOBODY_ACTIVE}' hdr Retry-After 1`;
+}
+
+function tcpDefaults(options: LbFacts): string {
+  return `defaults
+    mode tcp
+    log global
+    option tcplog
+    option dontlog-normal
+${patience(options)}`;
+}
+
+function frontend({ listen }: LbFacts): string {
+  const binds = listen.map((each) => {
+    const only = each.host.includes(':') ? ' v6only' : '';
+    return `    bind ${showAddress(each)}${only}`;
+  });
+  return ['frontend users', ...binds, '    default_backend controllers'].join('\n');
+}
+
+function backend(options: HaproxyOptions): string {
+  const { pace, controllers } = options;
+  const isHttp = options.check === 'http';
+  const named = controllers.some(({ controller }) => isName(controller));
+  return `backend controllers
+    balance roundrobin
+${isHttp ? HTTP_CHECK : TCP_CHECK}
+    timeout check ${pace.checkTimeoutMs}ms
+    # "on-marked-down": who still hangs on a controller whose host is lost is cut off, and comes again.
+    # Two looks in a row must find nothing, for a busy host may miss one; one good look is enough, for
+    # being wrong costs no more than another try.
+    default-server inter ${pace.checkEveryMs}ms fastinter ${pace.checkFastMs}ms downinter ${pace.checkEveryMs}ms fall 2 rise 1 on-marked-down shutdown-sessions
+${named ? `${NAMES}\n` : ''}${controllers.map((each) => checkedServer(each, isHttp)).join('\n')}
+    # The same ports without a check, for the time in which the checks know of no active: between two
+    # tenures, and while they lag behind. Whose port is open is active, or sends on to who is.
+    option allbackups
+${controllers.map(openServer).join('\n')}`;
+}
+
+const HTTP_CHECK = `    # Repeated when the answer is lost: what only reads, and what carries a key by which the controllers
+    # know it again. A POST without a key never is.
+    http-request disable-l7-retry unless { method GET HEAD } or { req.hdr(Idempotency-Key) -m found }
+    # The heartbeat says 200 while its controller is active and serves. When it says something else the
+    # server gets nothing new, but what is under way there may end ("L7OKC"): at a switch-over the old
+    # controller answers whom it still holds. Only a heartbeat that does not answer makes a server "down".
+    option httpchk
+    http-check send meth GET uri /active ver HTTP/1.1 hdr Host understudy
+    http-check expect status 200 error-status L7OKC`;
+
+const TCP_CHECK = `    # Whose port is open is active. After a switch-over both are for some seconds: the old one sends on.`;
+
+const NAMES = `    # Names are looked up once, at the start; one that is not found does not keep HAProxy from starting.
+    default-server init-addr last,libc,none`;
+
+function checkedServer({ name, controller, heartbeat }: PairController, isHttp: boolean): string {
+  const look = isHttp ? ` addr ${heartbeat.hostname} port ${addressOf(heartbeat).port}` : '';
+  return `    server ${name} ${showAddress(addressOf(controller))} check${look}`;
+}
+
+function openServer({ name, controller }: PairController): string {
+  return `    server ${name}-open ${showAddress(addressOf(controller))} backup`;
+}
+
+const STATS = `# What HAProxy thinks of the controllers, for this host alone.
+frontend stats
+    mode http
+    bind 127.0.0.1:8404
+    stats enable
+    stats uri /
+    stats refresh 5s`;

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { Listen } from '@understudy/shared/runtime/config/types';
+import { bareHost, showAddress } from './address.ts';
+
+export interface KeepalivedOptions {
+  readonly pair: string;
+  /** Whose file it is: the URL of its heartbeat. */
+  readonly own: URL;
+  /** Where the heartbeat of that host can be asked on that host. */
+  readonly ask: Listen;
+  /** The heartbeats of the other hosts. */
+  readonly others: readonly URL[];
+  /** The address with the length of its network, like 10.0.0.10/24. */
+  readonly vip: string;
+  readonly interface: string;
+  readonly routerId: number;
+}
+
+/**
+ * A whole configuration for keepalived from 2.2 on, for one host. Who is not active is in the state FAULT, so it
+ * never has the address, whatever the hosts hear of each other: the lease decides, and VRRP only announces.
+ */
+export function keepalivedConfig(options: KeepalivedOptions): string {
+  const { pair, own, ask, vip, routerId } = options;
+  return `# keepalived for the host of the heartbeat ${own.origin}, of the pair ${pair}:
+# the address ${vip} is where the active controller is. The files of the hosts differ in nothing but addresses.
+# Written by \`understudy install lb keepalived\`. Look at it with \`sudo -u nobody keepalived -t -f FILE\`: as
+# root, version 2.2.7 ends its own look with 143 where a script does not run as root.
+#
+# For those who want keepalived to move the address. Understudy needs no election of its own for that: the
+# lease has decided who is active, and this follows it, within two seconds. Let nothing else add the address.
+
+global_defs {
+    enable_script_security
+    script_user nobody
+    # Who missed that the address moved is told again.
+    vrrp_garp_master_repeat 5
+    vrrp_garp_master_refresh 60
+}
+
+vrrp_script active {
+    # 200 while the controller of this host is active and serves. Without a weight: a host that is not
+    # active is no candidate at all. With one it would still get the address when it hears of no other.
+    script "/usr/bin/curl -fsS -o /dev/null -m 1 http://${showAddress(ask)}/active"
+    # In whole seconds, there is nothing shorter.
+    interval 1
+    timeout 2
+    fall 1
+    rise 1
+    # After a start or a reload: not active until the heartbeat has said so.
+    init_fail
+}
+
+vrrp_instance understudy {
+    interface ${options.interface}
+    version 3
+    # Another one for each pair in this network; the same on all hosts of one.
+    virtual_router_id ${routerId}
+    # All hosts begin as equals. The priority decides nothing, and "nopreempt" lets who has the address keep
+    # it until its own script fails: while the checks of the hosts disagree, two never have it.
+    state BACKUP
+    priority 100
+    nopreempt
+    advert_int 0.2
+${unicast(options)}    virtual_ipaddress {
+        ${vip}
+    }
+    track_script {
+        active
+    }
+}
+`;
+}
+
+/** Stays the same for a pair, and is likely to be another one for another. */
+export function routerIdOf(pair: string): number {
+  const [first = 0] = createHash('sha256').update(pair).digest();
+  return 1 + (first % 255);
+}
+
+/** Adverts go straight to the other hosts where all their addresses are known, and of the kind of the virtual one. */
+function unicast({ own, others, vip }: KeepalivedOptions): string {
+  const kind = isIP(vip.split('/', 1)[0] ?? '');
+  const hosts = [own, ...others].map(bareHost);
+  if (hosts.some((host) => isIP(host) !== kind)) {
+    return `    # Adverts go to all of the network, for not all heartbeats have an address of the kind of the virtual one.\n`;
+  }
+  return `    unicast_src_ip ${hosts[0]}
+    unicast_peer {
+${hosts
+  .slice(1)
+  .map((host) => `        ${host}`)
+  .join('\n')}
+    }
+`;
+}

@@ -1,0 +1,58 @@
+import test, { type ExecutionContext } from 'ava';
+import { type BalancerOptions, startHaproxy } from '../../support/balancer/balancer.ts';
+import { needing } from '../../support/balancer/needing.ts';
+import { failedOf, putShelf, Users } from '../../support/balancer/users.ts';
+import { faultLasts } from '../../support/cluster/eventually.ts';
+import { servingFaults } from '../../support/invariants/service.ts';
+import { Scenario } from '../scenario.ts';
+
+const PER_SECOND = 150;
+/** Before and after what happens, so that both controllers are asked for a while. */
+const CALM_MS = 1_500;
+
+const begin = Scenario.shared(test, { agents: ['w1'] });
+
+/** HAProxy before the pair of this file, and users of it. */
+async function beginBehind(t: ExecutionContext, options: BalancerOptions = {}, keepAlive = false) {
+  const scenario = await begin(t);
+  const { cluster } = scenario;
+  await putShelf(cluster);
+  const haproxy = await startHaproxy(t, cluster, options);
+  const users = new Users({ url: haproxy.url, token: cluster.facts.token, keepAlive });
+  t.teardown(() => users.close());
+  return { scenario, cluster, haproxy, users };
+}
+
+const forms = {
+  'that asks the heartbeats': { more: [], keepAlive: false },
+  'that asks the heartbeats, from clients that keep their connections': {
+    more: [],
+    keepAlive: true,
+  },
+  'that only looks at ports': { more: ['--check', 'tcp'], keepAlive: false },
+  'that only looks at ports, from clients that keep their connections': {
+    more: ['--check', 'tcp'],
+    keepAlive: true,
+  },
+};
+
+for (const [form, { more, keepAlive }] of Object.entries(forms)) {
+  test.serial(
+    `F83: no request of ${PER_SECOND} a second fails in a switch-over behind an HAProxy ${form}`,
+    needing(['haproxy'], async (t) => {
+      const { scenario, cluster, users } = await beginBehind(t, { more }, keepAlive);
+      const load = users.start(PER_SECOND);
+      await faultLasts(CALM_MS);
+      const { code, stderr } = await cluster.command(['switchover']);
+      t.is(code, 0, stderr);
+      // The old controller sends on for five seconds and is ended then.
+      await faultLasts(5_000 + CALM_MS);
+      const asked = await load.stop();
+      t.deepEqual(failedOf(asked), [], `of ${asked.length}`);
+      const answers = asked.flatMap(({ served }) => served ?? []);
+      t.deepEqual([...new Set(answers.map(({ node }) => node))].toSorted(), ['a', 'b']);
+      t.deepEqual(servingFaults(answers), []);
+      await scenario.judge();
+    }),
+  );
+}
