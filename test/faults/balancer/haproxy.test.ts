@@ -1,27 +1,16 @@
-import test, { type ExecutionContext } from 'ava';
-import { type BalancerOptions, startHaproxy } from '../../support/balancer/balancer.ts';
+import test from 'ava';
 import { needing } from '../../support/balancer/needing.ts';
-import { failedOf, putShelf, Users } from '../../support/balancer/users.ts';
+import { failedOf } from '../../support/balancer/users.ts';
 import { faultLasts } from '../../support/cluster/eventually.ts';
 import { servingFaults } from '../../support/invariants/service.ts';
 import { Scenario } from '../scenario.ts';
+import { onlyPlainLost, putBehind } from './behind.ts';
 
 const PER_SECOND = 150;
 /** Before and after what happens, so that both controllers are asked for a while. */
 const CALM_MS = 1_500;
 
 const begin = Scenario.shared(test, { agents: ['w1'] });
-
-/** HAProxy before the pair of this file, and users of it. */
-async function beginBehind(t: ExecutionContext, options: BalancerOptions = {}, keepAlive = false) {
-  const scenario = await begin(t);
-  const { cluster } = scenario;
-  await putShelf(cluster);
-  const haproxy = await startHaproxy(t, cluster, options);
-  const users = new Users({ url: haproxy.url, token: cluster.facts.token, keepAlive });
-  t.teardown(() => users.close());
-  return { scenario, cluster, haproxy, users };
-}
 
 const forms = {
   'that asks the heartbeats': { more: [], keepAlive: false },
@@ -40,7 +29,9 @@ for (const [form, { more, keepAlive }] of Object.entries(forms)) {
   test.serial(
     `F83: no request of ${PER_SECOND} a second fails in a switch-over behind an HAProxy ${form}`,
     needing(['haproxy'], async (t) => {
-      const { scenario, cluster, users } = await beginBehind(t, { more }, keepAlive);
+      const scenario = await begin(t);
+      const { cluster } = scenario;
+      const { users } = await putBehind(t, cluster, { more, keepAlive });
       const load = users.start(PER_SECOND);
       await faultLasts(CALM_MS);
       const { code, stderr } = await cluster.command(['switchover']);
@@ -56,3 +47,21 @@ for (const [form, { more, keepAlive }] of Object.entries(forms)) {
     }),
   );
 }
+
+test.serial(
+  'F1: behind HAProxy the death of a controller is a delay for who reads or brings a key',
+  needing(['haproxy'], async (t) => {
+    const scenario = await begin(t);
+    const { cluster, before } = scenario;
+    const { users } = await putBehind(t, cluster);
+    const load = users.start(PER_SECOND);
+    await faultLasts(CALM_MS);
+    process.kill(await before.active.controllerPid(), 'SIGKILL');
+    await cluster.activeOn(before.passive.node);
+    await faultLasts(CALM_MS);
+    const asked = await load.stop();
+    onlyPlainLost(t, asked);
+    t.deepEqual(servingFaults(asked.flatMap(({ served }) => served ?? [])), []);
+    await scenario.judge();
+  }),
+);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster } from '../cluster.ts';
@@ -55,7 +56,6 @@ export async function runsOnShelf(cluster: Cluster): Promise<string[]> {
 export class Users {
   readonly #options: UsersOptions;
   readonly #agent: Agent;
-  #asked = 0;
 
   constructor(options: UsersOptions) {
     this.#options = options;
@@ -82,8 +82,7 @@ export class Users {
   }
 
   /** One request. Never rejects. */
-  ask(kind: AskedKind, key = `key-${process.pid}-${this.#asked}`): Promise<Asked> {
-    this.#asked += 1;
+  ask(kind: AskedKind, key: string = randomUUID()): Promise<Asked> {
     const sentAt = process.hrtime.bigint();
     const isRead = kind === 'read';
     const headers = {

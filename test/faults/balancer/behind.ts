@@ -1,0 +1,37 @@
+import type { ExecutionContext } from 'ava';
+import {
+  type Balancer,
+  type BalancerOptions,
+  startHaproxy,
+} from '../../support/balancer/balancer.ts';
+import { type Asked, failedOf, putShelf, Users } from '../../support/balancer/users.ts';
+import type { Cluster } from '../../support/cluster.ts';
+
+export interface Behind {
+  readonly haproxy: Balancer;
+  readonly users: Users;
+}
+
+export interface BehindOptions extends BalancerOptions {
+  /** Whether users keep their connections to it. */
+  readonly keepAlive?: boolean;
+}
+
+/** Puts an HAProxy before a pair, and users before the HAProxy. */
+export async function putBehind(
+  t: ExecutionContext,
+  cluster: Cluster,
+  { keepAlive = true, ...options }: BehindOptions = {},
+): Promise<Behind> {
+  await putShelf(cluster);
+  const haproxy = await startHaproxy(t, cluster, options);
+  const users = new Users({ url: haproxy.url, token: cluster.facts.token, keepAlive });
+  t.teardown(() => users.close());
+  return { haproxy, users };
+}
+
+/** What must not be repeated may be lost with the controller that was answering it; nothing else may fail. */
+export function onlyPlainLost(t: ExecutionContext, asked: readonly Asked[]): void {
+  const failed = failedOf(asked.filter(({ kind }) => kind !== 'plain'));
+  t.deepEqual(failed, [], `of ${asked.length}`);
+}
