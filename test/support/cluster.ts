@@ -29,7 +29,7 @@ import { Host } from './cluster/host.ts';
 import { Links } from './cluster/links.ts';
 import type { Owner } from './cluster/owner.ts';
 import { takePort, takePorts } from './cluster/ports.ts';
-import { type CommandResult, runCommand } from './cluster/program.ts';
+import { type CommandResult, PROGRAM_VARIABLE, runCommand } from './cluster/program.ts';
 import { Unruly, unrulyEnvironment } from './cluster/unruly.ts';
 
 export interface ClusterOptions {
@@ -49,6 +49,8 @@ export interface ClusterOptions {
   readonly prepare?: (folder: string) => void;
   /** Clocks of hosts and agents can be set, and controllers made to misbehave: see `Cluster.unruly`. */
   readonly unruly?: boolean;
+  /** What `understudy` is, in place of that of the checkout: the main file of an installation. */
+  readonly program?: string;
 }
 
 /** One active, serving, and a passive that could take over, as each of them says of itself. */
@@ -258,7 +260,9 @@ export class Cluster {
     const { PATH, HOME } = process.env;
     const places = failpoints.map((name) => `${name}=${this.#failpointFile(name)}`);
     const armed = [...places, 'block-loop-on:SIGUSR2', 'stop-scheduler-on:SIGUSR1'].join();
-    return { PATH, HOME, TEST_OF: this.facts.pair, UNDERSTUDY_FAILPOINTS: armed };
+    const { program } = this.#options;
+    const other = program === undefined ? {} : { [PROGRAM_VARIABLE]: program };
+    return { PATH, HOME, TEST_OF: this.facts.pair, UNDERSTUDY_FAILPOINTS: armed, ...other };
   }
 
   /** Of the processes of one host or agent. */

@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { spawnTied } from '@understudy/shared/runtime/child';
 import { signal } from './proc.ts';
 
-const command = fileURLToPath(new URL('../../../../scripts/bin/understudy.js', import.meta.url));
+const ofCheckout = fileURLToPath(new URL('../../../../scripts/bin/understudy.js', import.meta.url));
+
+/** Names another installation than the checkout in the environment of what is started. */
+export const PROGRAM_VARIABLE = 'TEST_PROGRAM';
 
 export interface Program {
   readonly pid: number;
@@ -23,7 +26,7 @@ export function startProgram(
 ): Program {
   const log = openSync(options.log, 'a');
   // Tied to the test's own life: nothing is left when a test is killed.
-  const child = spawnTied([process.execPath, command, ...args], {
+  const child = spawnTied([process.execPath, programOf(options.environment), ...args], {
     env: options.environment,
     stdio: ['ignore', log, log],
   });
@@ -60,11 +63,16 @@ export function runCommand(
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
     const options = { env: environment, timeout: COMMAND_WITHIN_MS, encoding: 'utf8' } as const;
-    execFile(process.execPath, [command, ...args], options, (error, stdout, stderr) => {
+    const program = programOf(environment);
+    execFile(process.execPath, [program, ...args], options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ code, stdout, stderr });
     });
   });
+}
+
+function programOf(environment: NodeJS.ProcessEnv): string {
+  return environment[PROGRAM_VARIABLE] ?? ofCheckout;
 }
 
 /** The last lines of a log, for a test that failed. */
