@@ -38,6 +38,8 @@ export interface RoleDriverOptions {
   readonly onStory: (story: Story) => void;
   /** Called after each event was taken in, before its effects. */
   readonly onStep?: (event: RoleEvent, state: RoleState) => void;
+  /** Called when a call to the store has come to its end, well or not: they have time limits, so this goes on for ever. */
+  readonly onAnswered?: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -225,6 +227,7 @@ export class RoleDriver {
   /** Lease calls never reject; if one does, that is a defect, and the process ends by it. */
   #later(call: Promise<RoleEvent>): void {
     void call.then((event) => {
+      this.#options.onAnswered?.();
       this.#options.suspension.look();
       this.dispatch(event);
     });

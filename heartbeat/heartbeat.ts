@@ -7,6 +7,7 @@ import type { ControllerHostConfig } from '@understudy/shared/runtime/config/typ
 import { exitCodes } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
 import { version } from '@understudy/shared/runtime/version';
+import { askForRole } from './ask-for-role.ts';
 import { RoleDriver, TenureOver } from './driver.ts';
 import { makePairEvents } from './events/make-pair-events.ts';
 import type { PairEvents } from './events/pair-events.ts';
@@ -30,12 +31,14 @@ import { takeNodeId } from './supervise/node-id.ts';
 import { endPredecessors, OWNER_VARIABLE, ownerMark } from './supervise/predecessor.ts';
 import { refusePrepared } from './supervise/prepared.ts';
 import { awaitSchema } from './supervise/schema.ts';
+import type { ServiceManager } from './supervise/service-manager.ts';
 import { SuspensionWatch } from './supervise/suspension.ts';
 
 export interface HeartbeatOptions {
   readonly config: ControllerHostConfig;
   readonly incarnation: string;
   readonly builtinController: string;
+  readonly manager: ServiceManager;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -131,7 +134,13 @@ export class Heartbeat {
       lease: this.#lease,
       controller: this.#controller,
       peers: this.#peers,
-      askSwitchOver: () => void this.#askForRole(),
+      askSwitchOver: () =>
+        void askForRole({
+          node: config.node,
+          peers: this.#peers,
+          operations: this.#operations,
+          log,
+        }),
       tellPeersTenureOver: (term) => {
         this.#tenureOver.note(term);
         void this.#peers.exchangeNow();
@@ -139,6 +148,7 @@ export class Heartbeat {
       onStory: (story) => this.#onStory(story),
       suspension: this.#suspension,
       onStep: (event, state) => this.#events.onStep(event, state),
+      onAnswered: () => options.manager.progress(),
       clock,
       log,
     });
@@ -178,6 +188,7 @@ export class Heartbeat {
   stop(): void {
     if (this.#stopping.signal.aborted) return;
     this.#stopping.abort();
+    this.#options.manager.stopping();
     if (this.#running) void this.#leave();
   }
 
@@ -201,6 +212,8 @@ export class Heartbeat {
     const { config, log } = this.#options;
     const server = await this.#listen();
     log.info('the heartbeat listens', { ...config.heartbeat.listen, version });
+    // Not only once it takes part: the start must not fail because the database is away.
+    this.#options.manager.ready();
     try {
       const predecessor = await this.#start();
       if (!this.#stopping.signal.aborted) await this.#live(predecessor);
@@ -350,19 +363,6 @@ export class Heartbeat {
     this.#talk.heard(peer);
   }
 
-  async #askForRole(): Promise<void> {
-    const { config, log } = this.#options;
-    const active = this.#peers.views().find(({ state }) => state?.role === 'active')?.state;
-    if (active?.preferred === true) {
-      log.warn('does not ask for the role: the active node is preferred too', {
-        peer: active.node,
-      });
-      return;
-    }
-    const result = await this.#operations.switchOver(config.node);
-    if (result.kind === 'refused') log.warn('was not given the role', { reason: result.reason });
-  }
-
   async #signOfLife(): Promise<void> {
     const { log, config } = this.#options;
     await this.#talk.lookAround();
@@ -377,11 +377,13 @@ export class Heartbeat {
   #waitsFor(reason: string): void {
     if (this.#startingBecause === reason) return;
     this.#startingBecause = reason;
+    this.#options.manager.status(`waits before it can start: ${reason}`);
     this.#options.log.warn('waits before it can start', { reason });
   }
 
   #onStory(story: Story): void {
     this.#metrics.count(story);
+    this.#options.manager.status(this.#driver.state.phase.name);
     this.#events.onStory(story);
     // Peers hear of a change of role at once, not at the next turn.
     if (story.kind === 'serving' || story.kind === 'demoting') void this.#peers.exchangeNow();

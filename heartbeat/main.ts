@@ -4,11 +4,15 @@ import type { ControllerHostConfig } from '@understudy/shared/runtime/config/typ
 import { exitCodes, messageOf, UserError } from '@understudy/shared/runtime/errors';
 import { type Log, makeLog } from '@understudy/shared/runtime/log';
 import { Heartbeat } from './heartbeat.ts';
+import { makeServiceManager } from './supervise/service-manager.ts';
 
 export interface RunHeartbeatOptions {
   /** Path of the built-in controller's main file; the packages don't import each other. */
   readonly builtinController: string;
 }
+
+/** Beside the time of a lease: the store is looked at far more often, and each look has a time limit. */
+const STUCK_AFTER_MS = 10_000;
 
 /**
  * Runs this controller host until it is asked to stop (SIGTERM or SIGINT; a second one ends at once).
@@ -24,8 +28,16 @@ export async function runHeartbeat(
     pair: config.pair,
     node: config.node,
   });
+  const manager = makeServiceManager({
+    env: process.env,
+    pid: process.pid,
+    stuckAfterMs: STUCK_AFTER_MS + config.timers.ttlMs,
+    clock: systemClock,
+    log,
+  });
   const heartbeat = new Heartbeat({
     config,
+    manager,
     incarnation: randomUUID(),
     builtinController: options.builtinController,
     clock: systemClock,
@@ -49,6 +61,7 @@ export async function runHeartbeat(
   } finally {
     process.off('SIGTERM', stop);
     process.off('SIGINT', stop);
+    manager.close();
   }
 }
 
