@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { addAgentCommand } from './commands/agent.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addConfigCommand } from './commands/config.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addDrillCommand } from './commands/drill.ts';
 import { addEventsCommand } from './commands/events.ts';
 import { addHookCommand } from './commands/hook.ts';
@@ -68,6 +69,7 @@ export function buildProgram(): Command {
     addHookCommand,
     addConfigCommand,
     addInstallCommand,
+    addDoctorCommand,
     addLocalCommand,
   ]) {
     add(program);

@@ -120,6 +120,7 @@ test('the help names every command', async (t) => {
     'audit',
     'config',
     'install',
+    'doctor',
   ]) {
     t.true(stdout.includes(`\n  ${command} `), command);
   }
