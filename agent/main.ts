@@ -8,6 +8,10 @@ import { systemClock } from '@understudy/shared/runtime/clock';
 import type { AgentConfig } from '@understudy/shared/runtime/config/types';
 import { exitCodes, UserError } from '@understudy/shared/runtime/errors';
 import { type Log, makeLog } from '@understudy/shared/runtime/log';
+import { NodeAgent } from '@understudy/shared/runtime/tls/connect';
+import { Credentials } from '@understudy/shared/runtime/tls/credentials';
+import { isOpenToOthers } from '@understudy/shared/runtime/tls/plain';
+import { watchCredentials } from '@understudy/shared/runtime/tls/watch';
 import { version } from '@understudy/shared/runtime/version';
 import { Cgroup, cgroupPathHere } from './executor/cgroup.ts';
 import { endMarked } from './executor/leftovers.ts';
@@ -25,10 +29,11 @@ import { WrappedWorker } from './supervise/wrapped-worker.ts';
 export async function runAgent(config: AgentConfig): Promise<number> {
   const log = makeLog(config.log, { process: 'agent', agent: config.agent });
   try {
+    const secure = await openSecure(config, log);
     const folder = openDataFolder(config.data);
     const unlock = takeLock(folder.lock);
     try {
-      return await new AgentLife(config, folder, log).run();
+      return await new AgentLife({ config, folder, secure, log }).run();
     } finally {
       await endLeftovers(config, folder);
       unlock();
@@ -38,6 +43,35 @@ export async function runAgent(config: AgentConfig): Promise<number> {
     log.error(error.message);
     return error.exitCode;
   }
+}
+
+/** How controllers are reached over TLS; undefined: they are reached in plain HTTP. */
+async function openSecure(config: AgentConfig, log: Log): Promise<NodeAgent | undefined> {
+  const { pair, agent, tls, controllers } = config;
+  const { wallMs } = systemClock;
+  if (tls !== null) {
+    const self = { pair, kind: 'agent', id: agent } as const;
+    const credentials = await Credentials.open({ files: tls, self, wallMs });
+    watchCredentials({
+      ...{ credentials, wallMs },
+      tell: ({ level, message, facts }) => log[level](message, facts),
+    });
+    return new NodeAgent({ credentials, pair });
+  }
+  const open = controllers.filter((url) => isOpenToOthers(new URL(url).hostname));
+  if (open.length > 0) {
+    const message =
+      'token and orders travel unencrypted: set tls (`understudy cert` makes certificates)';
+    log.warn(message, { controllers: open });
+  }
+  return undefined;
+}
+
+interface AgentParts {
+  readonly config: AgentConfig;
+  readonly folder: DataFolder;
+  readonly secure: NodeAgent | undefined;
+  readonly log: Log;
 }
 
 /** The worker is dead: nothing of what it started outlives the agent. */
@@ -50,6 +84,7 @@ async function endLeftovers({ pair, agent }: AgentConfig, { path }: DataFolder):
 class AgentLife {
   readonly #config: AgentConfig;
   readonly #folder: DataFolder;
+  readonly #secure: NodeAgent | undefined;
   readonly #log: Log;
   readonly #worker: WorkerPort;
   readonly #follower: Follower;
@@ -57,9 +92,10 @@ class AgentLife {
   #end: (exitCode: number) => void = () => undefined;
   #stopping = false;
 
-  constructor(config: AgentConfig, folder: DataFolder, log: Log) {
+  constructor({ config, folder, secure, log }: AgentParts) {
     this.#config = config;
     this.#folder = folder;
+    this.#secure = secure;
     this.#log = log;
     this.#over = new Promise((resolve) => {
       this.#end = resolve;
@@ -88,6 +124,8 @@ class AgentLife {
 
   #makeFollower(): Follower {
     const { controllers, token, retry } = this.#config;
+    const { timeoutMs } = retry;
+    const common = { controllers, token, timeoutMs, secure: this.#secure };
     return new Follower({
       everyMs: retry.everyMs,
       limit: retry.limit,
@@ -95,15 +133,14 @@ class AgentLife {
       clock: systemClock,
       random: Math.random,
       log: this.#log,
-      ask: ({ beyond, next }, signal) =>
-        askControllers({ controllers, token, timeoutMs: retry.timeoutMs, beyond, next, signal }),
+      ask: ({ beyond, next }, signal) => askControllers({ ...common, beyond, next, signal }),
       follow: (target) => this.#worker.follow(target),
       giveUp: (search) => void this.#giveUp(search),
     });
   }
 
   #makeWorker(incarnation: string): WorkerPort {
-    const { pair, agent, token, labels, slots, users, retry, worker } = this.#config;
+    const { pair, agent, token, tls, labels, slots, users, retry, worker } = this.#config;
     const data = this.#folder.path;
     const env = {
       UNDERSTUDY_AGENT_OWNER: `${pair}/${agent}/${incarnation}`,
@@ -114,9 +151,10 @@ class AgentLife {
     if (worker.command.length > 0) {
       endMarked({ owner: `${pair}/${agent}/`, data });
       const { everyMs, timeoutMs } = retry;
+      const asking = { token, timeoutMs, secure: this.#secure };
       return new WrappedWorker({
         ...{ ...common, events, everyMs, command: worker.command },
-        ask: (url) => askOnce(url, { token, timeoutMs, signal: new AbortController().signal }),
+        ask: (url) => askOnce(url, { ...asking, signal: new AbortController().signal }),
         raise: ({ term }) => writeTerm(this.#folder.term, term),
       });
     }
@@ -124,7 +162,7 @@ class AgentLife {
     return new BuiltInWorker({
       ...{ ...common, events },
       config: {
-        ...{ pair, agent, incarnation, version, token, labels, slots, data, users },
+        ...{ pair, agent, incarnation, version, token, tls, labels, slots, data, users },
         requestTimeoutMs,
       },
     });

@@ -34,7 +34,7 @@ const LOAD_RETRY_MS = 50;
 
 /** Begins a tenure: loads what is open, behind the fence, then opens the port. */
 export async function activate(options: AssembleOptions): Promise<Active> {
-  const { config, clock, log, guard, reader, failpoints } = options;
+  const { config, clock, log, guard, reader, failpoints, credentials } = options;
   const { pair, node } = config;
   const { term } = guard;
   const plane = assemble(options);
@@ -65,7 +65,7 @@ export async function activate(options: AssembleOptions): Promise<Active> {
   hooks.load(work.hooks);
   const since = Math.round(clock.wallMs());
   let isFailsafe = false;
-  const server = new ApiServer({ guard, node, listen: config.controller.listen, log });
+  const server = new ApiServer({ guard, node, listen: config.controller.listen, credentials, log });
   const handle = plane.handlerIn({ server, isFailsafe: () => isFailsafe, since });
   failpoints.pass('before-open');
   await server.open(handle);
@@ -79,7 +79,18 @@ export async function activate(options: AssembleOptions): Promise<Active> {
   deliverer.start();
   retention.start();
   const switchOver = new SwitchOver({
-    ...{ node, guard, server, scheduler, dispatcher, committer, agents, failpoints },
+    ...{
+      pair,
+      node,
+      credentials,
+      guard,
+      server,
+      scheduler,
+      dispatcher,
+      committer,
+      agents,
+      failpoints,
+    },
     background: [deliverer, retention],
   });
 

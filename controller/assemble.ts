@@ -4,6 +4,8 @@ import type { Clock } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import type { Keystore } from '@understudy/shared/runtime/keystore';
 import type { Log } from '@understudy/shared/runtime/log';
+import type { Credentials } from '@understudy/shared/runtime/tls/credentials';
+import { doubtOf } from '@understudy/shared/runtime/tls/shown';
 import type { Failpoints } from './failpoints.ts';
 import { makeHandler } from './http/app.ts';
 import type { ApiServer } from './http/server.ts';
@@ -43,6 +45,8 @@ export interface AssembleOptions {
   readonly failpoints: Failpoints;
   /** The key store of this node; null: it has none. */
   readonly keystore: Keystore | null;
+  /** Null: plain HTTP, and no worker can show a certificate. */
+  readonly credentials: Credentials | null;
   readonly onHigherTerm: (term: Term) => void;
   readonly onDeposed: (reason: string) => void;
   readonly onDefect: (error: unknown) => void;
@@ -152,6 +156,8 @@ export function assemble(options: AssembleOptions): WorkPlane {
         ...{ context, state, agents, runs, backfill, bulk, jobs, reports, hooks, reader },
         ...{ tokens, secrets, rekey, problems, isFailsafe, since },
         callers: makeCallers(config.token, tokens),
+        agentDoubt: (socket, id) =>
+          options.credentials === null ? null : doubtOf(socket, { pair, kind: 'agent', id }),
         isClosing: server.closing,
         gate: server.gate,
       }),

@@ -11,6 +11,7 @@ import { exitCodes, messageOf } from '@understudy/shared/runtime/errors';
 import type { Keystore } from '@understudy/shared/runtime/keystore';
 import type { Log } from '@understudy/shared/runtime/log';
 import { judgeKey } from '@understudy/shared/runtime/pair-key';
+import { Credentials } from '@understudy/shared/runtime/tls/credentials';
 import type { z } from 'zod';
 import { type Active, activate } from './active.ts';
 import { readFailpoints } from './failpoints.ts';
@@ -55,6 +56,7 @@ export class Controller {
   #warmTimer: NodeJS.Timeout | null = null;
   #notReadyBecause: string | null = null;
   #keystore: Keystore | null = null;
+  #credentials: Credentials | null = null;
   readonly #curtain = new AbortController();
   #guard: TenureGuard | null = null;
   #active: Active | null = null;
@@ -112,11 +114,12 @@ export class Controller {
   async #warm(): Promise<void> {
     let problem: string | null = null;
     try {
+      problem = await this.#openCredentials();
       await this.#watchdog.whenWatching();
       if (this.#lane.isConnected) await this.#lane.ask('select 1', WARM_CHECK_LIMIT_MS);
       else await this.#lane.practise(WARM_CHECK_LIMIT_MS, practiseLoading);
       await this.#reader.warm();
-      problem = await this.#lookAtKey();
+      problem ??= await this.#lookAtKey();
     } catch (error) {
       problem = `the database does not answer: ${messageOf(error)}`;
     }
@@ -136,6 +139,21 @@ export class Controller {
       await rehearse({ config, clock, reader, signal });
     } catch (error) {
       if (!signal.aborted) log.warn('the rehearsal broke off', { error: messageOf(error) });
+    }
+  }
+
+  /** What is wrong with the certificate of this node; null: it has one, or needs none. */
+  async #openCredentials(): Promise<string | null> {
+    const { config, clock } = this.#options;
+    const { pair, node, tls } = config;
+    if (tls === null || this.#credentials !== null) return null;
+    try {
+      const self = { pair, kind: 'node', id: node } as const;
+      const wallMs = () => clock.wallMs();
+      this.#credentials = await Credentials.open({ files: tls, self, wallMs });
+      return null;
+    } catch (error) {
+      return messageOf(error);
     }
   }
 
@@ -179,6 +197,7 @@ export class Controller {
         reader: this.#reader,
         failpoints: this.#failpoints,
         keystore: this.#keystore,
+        credentials: this.#requireCredentials(),
         onHigherTerm: (term) => tell({ type: 'higherTerm', term: formatTerm(term) }),
         onDeposed: (reason) => end(exitCodes.failed, `deposed: ${reason}`),
         onDefect: (error) => end(exitCodes.defect, `the database refused: ${messageOf(error)}`),
@@ -189,6 +208,14 @@ export class Controller {
       log.error('could not begin to serve', { error: messageOf(error) });
       end(exitCodes.failed, `could not begin to serve: ${messageOf(error)}`);
     }
+  }
+
+  /** A node that has a certificate must not serve without it. */
+  #requireCredentials(): Credentials | null {
+    if (this.#options.config.tls !== null && this.#credentials === null) {
+      throw new Error('it has no certificate that can be used');
+    }
+    return this.#credentials;
   }
 
   /** Each renewal is an occasion to look at the clocks as well; so is each act, by the guard itself. */

@@ -1,3 +1,4 @@
+import type { ClientCredentials } from '@understudy/shared/runtime/tls/connect';
 import type { Failpoints } from './failpoints.ts';
 import { Forwarder } from './http/forwarder.ts';
 import type { ApiServer } from './http/server.ts';
@@ -8,7 +9,9 @@ import type { AgentService } from './work/agents.ts';
 import type { Dispatcher } from './work/dispatcher.ts';
 
 export interface SwitchOverParts {
+  readonly pair: string;
   readonly node: string;
+  readonly credentials: ClientCredentials | null;
   readonly guard: TenureGuard;
   readonly server: Pick<ApiServer, 'gate' | 'divert'>;
   readonly scheduler: Pick<Scheduler, 'pause' | 'resume' | 'stop'>;
@@ -101,7 +104,8 @@ export class SwitchOver {
   /** The tenure is somebody else's: this process only sends on what it gets, for the rest of its life. */
   forward(to: string): void {
     if (this.#phase === 'forwarding') return;
-    const { node, guard, server, scheduler, dispatcher, agents, failpoints } = this.#parts;
+    const { pair, node, credentials, guard, server } = this.#parts;
+    const { scheduler, dispatcher, agents, failpoints } = this.#parts;
     this.#phase = 'forwarding';
     guard.hold();
     scheduler.stop();
@@ -109,7 +113,7 @@ export class SwitchOver {
     for (const each of this.#parts.background) each.stop();
     agents.leave(to);
     const onForward = () => failpoints.pass('during-forward');
-    server.divert(new Forwarder({ to, name: node, onForward }).answer);
+    server.divert(new Forwarder({ to, pair, credentials, name: node, onForward }).answer);
   }
 
   /** What ends may begin something else, so all are looked at again after each wait. */

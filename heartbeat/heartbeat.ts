@@ -33,12 +33,15 @@ import { refusePrepared } from './supervise/prepared.ts';
 import { awaitSchema } from './supervise/schema.ts';
 import type { ServiceManager } from './supervise/service-manager.ts';
 import { SuspensionWatch } from './supervise/suspension.ts';
+import type { CertificateWatch } from './tls/certificate-watch.ts';
 
 export interface HeartbeatOptions {
   readonly config: ControllerHostConfig;
   readonly incarnation: string;
   readonly builtinController: string;
   readonly manager: ServiceManager;
+  /** Null: plain HTTP. */
+  readonly certificates: CertificateWatch | null;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -74,13 +77,12 @@ export class Heartbeat {
   #exitCode: number = exitCodes.ok;
 
   constructor(options: HeartbeatOptions) {
-    const { config, incarnation, clock, log } = options;
+    const { config, incarnation, certificates, clock, log } = options;
+    const { pair, node, token } = config;
     this.#options = options;
     this.#role = roleOptions(config, incarnation);
     this.#lease = makePostgresLease({
-      database: config.database,
-      schema: config.schema,
-      pair: config.pair,
+      ...{ database: config.database, schema: config.schema, pair },
       holder: this.#role.self,
       identity: {
         ...this.#identity,
@@ -89,10 +91,9 @@ export class Heartbeat {
         version,
       },
       callTimeoutMs: config.timers.callTimeoutMs,
-      clock,
-      log,
+      ...{ clock, log },
     });
-    const mark = ownerMark(config.pair, config.node, incarnation);
+    const mark = ownerMark(pair, node, incarnation);
     this.#controller = new ControllerProcess({
       command: [process.execPath, isWrapped(config) ? guardPath : options.builtinController],
       deathSignal: isWrapped(config) ? 'TERM' : 'KILL',
@@ -104,9 +105,7 @@ export class Heartbeat {
     });
     this.#peers = makePeers({
       urls: config.heartbeat.peers,
-      pair: config.pair,
-      node: config.node,
-      token: config.token,
+      ...{ pair, node, token, credentials: certificates?.credentials ?? null },
       everyMs: EXCHANGE_EVERY_MS,
       timeoutMs: Math.max(config.timers.callTimeoutMs, 100),
       self: () => this.#talk.self(),
@@ -178,7 +177,7 @@ export class Heartbeat {
     this.#metrics = new HeartbeatMetrics(() => this.#status());
     this.#hooks = new Hooks({
       commands: config.hooks,
-      environment: { UNDERSTUDY_PAIR: config.pair, UNDERSTUDY_NODE: config.node },
+      environment: { UNDERSTUDY_PAIR: pair, UNDERSTUDY_NODE: node },
       timeoutMs: HOOK_TIMEOUT_MS,
       log,
     });
@@ -221,6 +220,7 @@ export class Heartbeat {
       await this.#events.close();
       await this.#lease.close();
       await closeServer(server);
+      this.#options.certificates?.close();
       await this.#hooks.finished();
     }
     log.info('the heartbeat ends', { exitCode: this.#exitCode });
@@ -268,12 +268,14 @@ export class Heartbeat {
     if (this.#stopping.signal.aborted) return;
     this.#running = true;
     this.#events.onStarted(version, predecessor);
+    this.#options.certificates?.start((event) => this.#events.note(event));
     this.#peers.start();
     const health = watchHealth({
       controller: this.#controller,
       config: config.controller.health,
       probeTimeoutMs: probeTimeoutMs(config.controller),
       listen: isWrapped(config) ? null : config.controller.listen,
+      isSecure: config.tls !== null,
       servingTerm: () => this.#servingTerm(),
       onUnhealthy: (detail) => this.#driver.dispatch({ kind: 'controller-unhealthy', detail }),
       onChecked: (problem, failures) =>
@@ -294,7 +296,7 @@ export class Heartbeat {
   }
 
   #listen(): Promise<Server> {
-    const { config, incarnation, log } = this.#options;
+    const { config, incarnation, certificates, log } = this.#options;
     const { pair, token, node } = config;
     const app = makeHeartbeatApp({
       status: () => this.#status(),
@@ -309,6 +311,7 @@ export class Heartbeat {
         node,
         incarnation,
         token,
+        needsCertificate: certificates !== null,
         self: () => this.#talk.self(),
         onHeard: (state) => {
           this.#peers.heard(state);
@@ -332,7 +335,9 @@ export class Heartbeat {
       }),
       log,
     });
-    return listenOn(app, config.heartbeat.listen, 'heartbeat.listen');
+    const { listen } = config.heartbeat;
+    const credentials = certificates?.credentials ?? null;
+    return listenOn(app, { listen, setting: 'heartbeat.listen', credentials });
   }
 
   #servingTerm() {
@@ -353,6 +358,7 @@ export class Heartbeat {
       storeDisagreement: this.#talk.storeDisagreement,
       promise: this.#events.promise,
       measured: this.#events.measured,
+      certificate: this.#options.certificates?.view() ?? null,
       nowMs: this.#options.clock.monotonicMs(),
     });
   }

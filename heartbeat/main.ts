@@ -3,8 +3,11 @@ import { systemClock } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import { exitCodes, messageOf, UserError } from '@understudy/shared/runtime/errors';
 import { type Log, makeLog } from '@understudy/shared/runtime/log';
+import { Credentials } from '@understudy/shared/runtime/tls/credentials';
+import { isOpenToOthers } from '@understudy/shared/runtime/tls/plain';
 import { Heartbeat } from './heartbeat.ts';
 import { makeServiceManager } from './supervise/service-manager.ts';
+import { CertificateWatch } from './tls/certificate-watch.ts';
 
 export interface RunHeartbeatOptions {
   /** Path of the built-in controller's main file; the packages don't import each other. */
@@ -40,6 +43,7 @@ export async function runHeartbeat(
     manager,
     incarnation: randomUUID(),
     builtinController: options.builtinController,
+    certificates: await openCertificates(config, log),
     clock: systemClock,
     log,
   });
@@ -63,6 +67,30 @@ export async function runHeartbeat(
     process.off('SIGINT', stop);
     manager.close();
   }
+}
+
+async function openCertificates(
+  { pair, node, tls, heartbeat, controller }: ControllerHostConfig,
+  log: Log,
+): Promise<CertificateWatch | null> {
+  const { wallMs } = systemClock;
+  if (tls !== null) {
+    const self = { pair, kind: 'node', id: node } as const;
+    const credentials = await Credentials.open({ files: tls, self, wallMs });
+    return new CertificateWatch({ credentials, wallMs, log });
+  }
+  const open = {
+    'heartbeat.listen': heartbeat.listen,
+    ...(controller.command.length > 0 ? {} : { 'controller.listen': controller.listen }),
+  };
+  for (const [setting, { host, port }] of Object.entries(open)) {
+    if (!isOpenToOthers(host)) continue;
+    log.warn('token and data travel unencrypted: set tls (`understudy cert` makes certificates)', {
+      setting,
+      listen: `${host}:${port}`,
+    });
+  }
+  return null;
 }
 
 /** A defect ends the process at once: the kernel ends the controller with it, and the lease runs out. */

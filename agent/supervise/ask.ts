@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseTerm, type Term } from '@understudy/shared/kernel/term';
 import { messageOf } from '@understudy/shared/runtime/errors';
+import type { NodeAgent } from '@understudy/shared/runtime/tls/connect';
 import axios from 'axios';
 import type { Answer } from '../follow/choose.ts';
 
@@ -13,6 +14,8 @@ export interface AskOptions {
   /** Where that one is expected; it need not be among the controllers. */
   readonly next: string | null;
   readonly signal: AbortSignal;
+  /** How controllers prove who they are, and we to them; absent: plain HTTP. */
+  readonly secure?: NodeAgent | undefined;
 }
 
 /** When one controller is ready, the others get so long to say that they are, too. */
@@ -65,6 +68,9 @@ export async function askOnce(
   url: string,
   options: Omit<AskOptions, 'controllers' | 'beyond' | 'next'>,
 ): Promise<Answer> {
+  if (options.secure !== undefined && !url.startsWith('https://')) {
+    return { type: 'silent', url, reason: 'not asked: its URL is not https, and tls is set' };
+  }
   // A time limit of axios does not cover the connection; this one covers all of it.
   const deadline = AbortSignal.timeout(options.timeoutMs);
   try {
@@ -72,13 +78,15 @@ export async function askOnce(
       headers: { authorization: `Bearer ${options.token}` },
       signal: AbortSignal.any([options.signal, deadline]),
       validateStatus: () => true,
+      ...(options.secure === undefined ? {} : { httpsAgent: options.secure }),
       proxy: false,
       maxRedirects: 0,
       maxContentLength: 64 * 1024,
       responseType: 'text',
     });
     if (response.status === 200) return ready(url, response.headers);
-    return { type: 'not-ready', url, reason: describeStatus(response.status) };
+    const reason = describeStatus(response.status, response.data);
+    return { type: 'not-ready', url, reason };
   } catch (error) {
     if (deadline.aborted) {
       return { type: 'silent', url, reason: `no answer within ${options.timeoutMs} ms` };
@@ -95,7 +103,9 @@ function ready(url: string, headers: Readonly<Record<string, unknown>>): Answer 
   return { type: 'ready', target: { url, node, term } };
 }
 
-function describeStatus(status: number): string {
+function describeStatus(status: number, body: unknown): string {
   if (status === 401 || status === 403) return `refuses our token (${status})`;
-  return status === 503 ? 'not active (503)' : `answered ${status}`;
+  if (status === 503) return 'not active (503)';
+  // As a port that speaks TLS says to whoever does not.
+  return status === 400 ? `answered 400: ${String(body).slice(0, 200)}` : `answered ${status}`;
 }

@@ -1,15 +1,33 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { request as httpsRequest } from 'node:https';
+import { type ClientCredentials, NodeAgent } from '@understudy/shared/runtime/tls/connect';
 
-/** Kept connections, so that a report costs no handshake. */
-const keptAlive = {
-  http: new HttpAgent({ keepAlive: true, maxSockets: 4 }),
-  https: new HttpsAgent({ keepAlive: true, maxSockets: 4 }),
-};
+/** How a worker reaches its controllers. */
+export interface Lines {
+  readonly request: typeof httpRequest;
+  /** Kept connections, so that a report costs no handshake. */
+  readonly kept: HttpAgent;
+  /** A connection of its own for each request. */
+  readonly single: HttpAgent;
+}
+
+/** Over TLS where there are credentials, else plain. */
+export function makeLines(pair: string, credentials: ClientCredentials | null): Lines {
+  const keeping = { keepAlive: true, maxSockets: 4 };
+  if (credentials === null) {
+    return { request: httpRequest, kept: new HttpAgent(keeping), single: new HttpAgent() };
+  }
+  return {
+    request: httpsRequest,
+    kept: new NodeAgent({ ...keeping, pair, credentials }),
+    single: new NodeAgent({ pair, credentials }),
+  };
+}
 
 export interface Call {
   readonly method: 'GET' | 'POST';
   readonly url: URL;
+  readonly lines: Lines;
   readonly token: string;
   readonly body?: unknown;
   /** Until the answer's headers, and for `callJson` its body, are here. */
@@ -36,7 +54,7 @@ export async function callJson(call: Call): Promise<Reply> {
   signal.addEventListener('abort', end);
   if (signal.aborted) end();
   try {
-    const response = await open({ ...call, signal: cut.signal }, keptAlive);
+    const response = await open({ ...call, signal: cut.signal }, call.lines.kept);
     return { status: response.statusCode ?? 0, body: parse(await readAll(response)) };
   } catch (error) {
     throw isLate ? new Error(`no answer within ${timeoutMs} ms`) : error;
@@ -51,7 +69,8 @@ export async function callStream(call: Call): Promise<IncomingMessage> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), call.timeoutMs);
   try {
-    return await open({ ...call, signal: AbortSignal.any([call.signal, late.signal]) }, null);
+    const signal = AbortSignal.any([call.signal, late.signal]);
+    return await open({ ...call, signal }, call.lines.single);
   } catch (error) {
     if (late.signal.aborted) throw new Error(`no answer within ${call.timeoutMs} ms`);
     throw error;
@@ -60,12 +79,10 @@ export async function callStream(call: Call): Promise<IncomingMessage> {
   }
 }
 
-function open(call: Call, agents: typeof keptAlive | null): Promise<IncomingMessage> {
-  const secure = call.url.protocol === 'https:';
-  const agent = agents === null ? false : secure ? agents.https : agents.http;
+function open(call: Call, agent: HttpAgent): Promise<IncomingMessage> {
   const body = call.body === undefined ? null : Buffer.from(JSON.stringify(call.body));
   return new Promise((resolve, reject) => {
-    const request = (secure ? httpsRequest : httpRequest)(
+    const request = call.lines.request(
       call.url,
       {
         method: call.method,

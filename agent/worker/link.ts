@@ -1,4 +1,5 @@
 /** What travels between the agent's heartbeat and its worker, over the IPC channel. Terms are strings. */
+import type { TlsConfig } from '@understudy/shared/runtime/config/types';
 import type { Loss } from '../follow/follow.ts';
 
 export interface WorkerConfig {
@@ -7,6 +8,8 @@ export interface WorkerConfig {
   readonly incarnation: string;
   readonly version: string;
   readonly token: string;
+  /** Null: plain HTTP. */
+  readonly tls: TlsConfig | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly slots: number;
   readonly data: string;

@@ -16,7 +16,14 @@ import {
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { createParser } from 'eventsource-parser';
 import type { Loss } from '../follow/follow.ts';
-import { callJson, callStream, describeReply, isStoreAway, type Reply } from './call.ts';
+import {
+  callJson,
+  callStream,
+  describeReply,
+  isStoreAway,
+  type Lines,
+  type Reply,
+} from './call.ts';
 import type { ContactWatch } from './contact.ts';
 import type { Ledger } from './ledger.ts';
 import type { WorkerConfig } from './link.ts';
@@ -25,6 +32,7 @@ import type { Reporter } from './reporter.ts';
 
 export interface SessionParts {
   readonly config: WorkerConfig;
+  readonly lines: Lines;
   readonly ledger: Ledger;
   readonly desk: OrderDesk;
   readonly reporter: Reporter;
@@ -125,6 +133,7 @@ class Session {
     const response = await callStream({
       method: 'GET',
       url,
+      lines: this.#parts.lines,
       token: config.token,
       timeoutMs: config.requestTimeoutMs,
       signal: this.#signal,
@@ -232,6 +241,7 @@ class Session {
     const reply = await callJson({
       method: 'POST',
       url: this.#urlOf(path),
+      lines: this.#parts.lines,
       token: this.#parts.config.token,
       body,
       timeoutMs: this.#parts.config.requestTimeoutMs,

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import { messageOf } from '@understudy/shared/runtime/errors';
+import { Credentials } from '@understudy/shared/runtime/tls/credentials';
 import { attemptId } from '../attempt/attempt.ts';
 import { Cgroup, cgroupPathHere } from '../executor/cgroup.ts';
 import { CgroupGuard } from '../executor/cgroup-guard.ts';
@@ -12,6 +13,7 @@ import { Trees } from '../executor/trees.ts';
 import { openDataFolder } from '../spool/folder.ts';
 import { bootId } from '../spool/lock.ts';
 import { logPath, removeLogsExcept } from '../spool/log-file.ts';
+import { type Lines, makeLines } from './call.ts';
 import { ContactWatch } from './contact.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import type { FromWorker, ToWorker, WorkerConfig } from './link.ts';
@@ -31,6 +33,7 @@ export interface WorkerPorts {
 
 /** Makes the worker of an agent: tidies up after an earlier one, then waits to be told whom to follow. */
 export async function openWorker(config: WorkerConfig, ports: WorkerPorts): Promise<Worker> {
+  const lines = await openLines(config, ports);
   const folder = openDataFolder(config.data);
   const ownerPrefix = `${config.pair}/${config.agent}/`;
   const { cgroup, guard, found } = enclose(folder.path);
@@ -60,7 +63,16 @@ export async function openWorker(config: WorkerConfig, ports: WorkerPorts): Prom
     const facts = { processesEnded: ended, attemptsLost: lost, unreadable: ledger.unreadable };
     log(ports, 'warn', 'an earlier worker left something behind', facts);
   }
-  return new Worker({ config, ports, ledger, runner, reporter, contact });
+  return new Worker({ config, lines, ports, ledger, runner, reporter, contact });
+}
+
+async function openLines(
+  { pair, agent, tls }: WorkerConfig,
+  { wallMs }: WorkerPorts,
+): Promise<Lines> {
+  if (tls === null) return makeLines(pair, null);
+  const self = { pair, kind: 'agent', id: agent } as const;
+  return makeLines(pair, await Credentials.open({ files: tls, self, wallMs }));
 }
 
 interface WorkshopParts {
@@ -110,6 +122,7 @@ async function reportLost(ledger: Ledger, logs: string, nowMs: number): Promise<
 
 interface WorkerParts {
   readonly config: WorkerConfig;
+  readonly lines: Lines;
   readonly ports: WorkerPorts;
   readonly ledger: Ledger;
   readonly runner: Runner;
@@ -165,10 +178,10 @@ export class Worker {
 
   async #follow(url: string): Promise<void> {
     await this.#leave();
-    const { config, ledger, reporter, contact, ports } = this.#parts;
+    const { config, lines, ledger, reporter, contact, ports } = this.#parts;
     const close = new AbortController();
     const parts = {
-      ...{ config, ledger, reporter, contact, desk: this.#desk },
+      ...{ config, lines, ledger, reporter, contact, desk: this.#desk },
       nextSession: () => this.#nextSession(),
       onJoined: (term: bigint) => ports.send({ type: 'joined', term: formatTerm(term) }),
       onInvalidOrder: (data: string) => {

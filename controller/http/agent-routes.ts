@@ -24,8 +24,17 @@ const ordersSchema = z.object({
   session: z.coerce.number().int().min(0).default(0),
 });
 
+/** Who is not the agent that he says he is. */
+const STRANGERS = [
+  'wrong-agent',
+  'certificate-needed',
+  'certificate-refused',
+  'wrong-certificate',
+] as const;
+
 /** What workers speak: `shared/protocol/agent.ts`. */
-export function agentProtocolRoutes({ agents, reports, context: tenure }: AppParts): Routes {
+export function agentProtocolRoutes(parts: AppParts): Routes {
+  const { agents, reports, context: tenure } = parts;
   const routes = new Routes('/agent/v1');
   const textOf = lastText();
   routes.post(
@@ -35,10 +44,10 @@ export function agentProtocolRoutes({ agents, reports, context: tenure }: AppPar
       needs: 'agent',
       body: registerSchema,
       answers: { 200: { what: 'what it must know', body: registeredSchema } },
-      errors: ['wrong-agent', 'duplicate-agent', 'late-registration', 'stale-term', 'store-away'],
+      errors: [...STRANGERS, 'duplicate-agent', 'late-registration', 'stale-term', 'store-away'],
     },
     async (context, { body }) => {
-      requireOwn(context, body.agent);
+      requireOwn(context, body.agent, parts);
       context.body = await agents.register(body);
     },
   );
@@ -49,10 +58,10 @@ export function agentProtocolRoutes({ agents, reports, context: tenure }: AppPar
       needs: 'agent',
       query: ordersSchema,
       answers: { 200: { what: 'one message an order', type: 'text/event-stream' } },
-      errors: ['wrong-agent', 'unknown-agent', 'late-registration'],
+      errors: [...STRANGERS, 'unknown-agent', 'late-registration'],
     },
     (context, { query: { agent, incarnation, session } }) => {
-      requireOwn(context, agent);
+      requireOwn(context, agent, parts);
       agents.requireStream(agent, incarnation, session);
       const isGone = () => agents.disconnected(agent, stream);
       const events = openEventStream(context, isGone, 'closed');
@@ -70,10 +79,10 @@ export function agentProtocolRoutes({ agents, reports, context: tenure }: AppPar
       needs: 'agent',
       body: reportsSchema,
       answers: { 200: { what: 'what is committed', body: reportsAnswerSchema } },
-      errors: ['wrong-agent', 'unknown-agent', 'stale-term', 'store-away'],
+      errors: [...STRANGERS, 'unknown-agent', 'stale-term', 'store-away'],
     },
     async (context, { body }) => {
-      requireOwn(context, body.agent);
+      requireOwn(context, body.agent, parts);
       const acknowledged = await reports.take(body);
       context.body = { term: formatTerm(tenure.term), acknowledged };
     },
@@ -81,9 +90,18 @@ export function agentProtocolRoutes({ agents, reports, context: tenure }: AppPar
   return routes;
 }
 
-/** A token that was made for one agent is good for no other: who has it can't pass for another host. */
-function requireOwn(context: Pick<Koa.Context, 'state'>, agent: string): void {
+/**
+ * A token, and a certificate, that were made for one agent are good for no other: who has them can't pass for another
+ * host.
+ */
+function requireOwn(
+  context: Pick<Koa.Context, 'state' | 'req'>,
+  agent: string,
+  { agentDoubt }: Pick<AppParts, 'agentDoubt'>,
+): void {
   const caller = callerOf(context);
+  const doubt = agentDoubt(context.req.socket, agent);
+  if (doubt !== null) throw new Refusal(doubt.code, doubt.message, agent);
   if (mayBe(caller, agent)) return;
   const message = `the token ${caller.name} is that of agent ${caller.agent}, and not of ${agent}`;
   throw new Refusal('wrong-agent', message, agent);

@@ -1,7 +1,9 @@
 import type { RequestListener } from 'node:http';
+import type { Duplex } from 'node:stream';
 import bodyParser from '@koa/bodyparser';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import { UNREADY_HEADER } from '@understudy/shared/protocol/tenure';
+import type { Doubt } from '@understudy/shared/runtime/tls/shown';
 import Koa from 'koa';
 import type { HookService } from '../notify/hooks.ts';
 import type { Callers } from '../security/callers.ts';
@@ -53,6 +55,8 @@ export interface AppParts {
   /** When this tenure began, milliseconds since 1970. */
   readonly since: number;
   readonly callers: Callers;
+  /** Why whoever is at the other side of a connection does not count as that agent; null: he does. */
+  readonly agentDoubt: (socket: Duplex, agent: string) => Doubt | null;
   readonly tokens: TokenBook;
   readonly secrets: SecretBook;
   readonly rekey: Pick<RekeyService, 'rekey'>;

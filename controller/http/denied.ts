@@ -7,6 +7,14 @@ import type { AppParts } from './app.ts';
 /** How often the same caller is told of, however often he is denied something. */
 const TELL_EVERY_MS = 10_000;
 
+/** What somebody is told who says that he is an agent; the details name it. */
+const asAgent: readonly string[] = [
+  'wrong-agent',
+  'certificate-needed',
+  'certificate-refused',
+  'wrong-certificate',
+];
+
 /** Records who asks for what he may not do, or without a token that is valid here. */
 export function recordDenials({ context: tenure, state }: AppParts): Koa.Middleware {
   const denials = new Denials({
@@ -26,7 +34,7 @@ export function recordDenials({ context: tenure, state }: AppParts): Koa.Middlew
           actor: admittedOf(context)?.caller.name ?? null,
           address: addressOf(context),
           asked: `${context.method} ${path}`,
-          asAgent: error.code === 'wrong-agent' ? String(error.details) : null,
+          asAgent: asAgent.includes(error.code) ? String(error.details) : null,
           at: Math.round(tenure.clock.wallMs()),
         });
       }
@@ -41,6 +49,6 @@ export function addressOf({ ip }: Pick<Koa.Context, 'ip'>): string {
 }
 
 function isDenial(error: unknown): error is Refusal {
-  const codes = ['forbidden', 'wrong-agent', 'unauthorized'];
+  const codes = ['forbidden', 'unauthorized', ...asAgent];
   return error instanceof Refusal && codes.includes(error.code);
 }

@@ -9,10 +9,15 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '@understudy/shared/runtime/errors';
+import {
+  type ClientCredentials,
+  NodeAgent,
+  serverNameOf,
+} from '@understudy/shared/runtime/tls/connect';
 import { type RefusalCode, refusals } from '../work/refusal.ts';
 import type { Elsewhere, Exchange } from './gate.ts';
 import { endToEnd } from './headers.ts';
@@ -20,6 +25,9 @@ import { endToEnd } from './headers.ts';
 export interface ForwarderOptions {
   /** Base URL of the controller that answers from now on. */
   readonly to: string;
+  readonly pair: string;
+  /** What is shown to it, and by which it is judged; null: plain HTTP. */
+  readonly credentials: ClientCredentials | null;
   /** What this forwarder calls itself in `Via`. */
   readonly name: string;
   /** Called before a request is sent on. */
@@ -54,7 +62,11 @@ export class Forwarder {
     this.#options = options;
     this.#base = new URL(options.to);
     const settings = { keepAlive: true, noDelay: true };
-    this.#agent = this.#isSecure ? new HttpsAgent(settings) : new HttpAgent(settings);
+    const { credentials, pair } = options;
+    this.#agent =
+      credentials === null
+        ? new HttpAgent(settings)
+        : new NodeAgent({ ...settings, credentials, pair });
   }
 
   readonly answer: Elsewhere = (exchange) => {
@@ -74,7 +86,7 @@ export class Forwarder {
   }
 
   get #isSecure(): boolean {
-    return this.#base.protocol === 'https:';
+    return this.#options.credentials !== null;
   }
 
   /** As a socket takes it: an IPv6 address has no brackets there. */
@@ -136,6 +148,8 @@ export class Forwarder {
       const { protocol, port } = this.#base;
       const onward = send({
         ...{ protocol, hostname: this.#host, port, path, headers },
+        // The request names the host that its client asked; the next controller has another name.
+        servername: serverNameOf(this.#host),
         method: request.method,
         agent: this.#agent,
         setHost: false,

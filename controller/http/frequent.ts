@@ -11,7 +11,10 @@ import { tokenIn } from './admission.ts';
 import type { AppParts } from './app.ts';
 import { readAhead } from './read-ahead.ts';
 
-export type FrequentParts = Pick<AppParts, 'context' | 'problems' | 'callers' | 'gate' | 'agents'>;
+export type FrequentParts = Pick<
+  AppParts,
+  'context' | 'problems' | 'callers' | 'agentDoubt' | 'gate' | 'agents'
+>;
 
 const REPORTS_PATH = '/agent/v1/reports';
 /** A sign of life is no longer than this. */
@@ -51,8 +54,8 @@ function isShortReport({ method, url, headers }: IncomingMessage): boolean {
 
 /** Whether it is a sign of life of an agent that is registered, and may be answered now. */
 function isHeard(
-  { context: { guard }, callers, gate, agents }: FrequentParts,
-  { headers }: IncomingMessage,
+  { context: { guard }, callers, agentDoubt, gate, agents }: FrequentParts,
+  { headers, socket }: IncomingMessage,
   body: string,
 ): boolean {
   const message = signIn(body);
@@ -60,6 +63,7 @@ function isHeard(
   const caller = callers.identify(tokenIn(headers.authorization ?? ''));
   if (caller === null || !mayDo(caller.roles, 'agent')) return false;
   if (!mayBe(caller, message.agent)) return false;
+  if (agentDoubt(socket, message.agent) !== null) return false;
   return agents.hear(message) && guard.mayAct();
 }
 

@@ -12,6 +12,8 @@ import { TAKEN_HEADER } from '@understudy/shared/protocol/tenure';
 import { answerBrokenRequests } from '@understudy/shared/runtime/broken-requests';
 import type { Listen } from '@understudy/shared/runtime/config/types';
 import type { Log } from '@understudy/shared/runtime/log';
+import type { Credentials } from '@understudy/shared/runtime/tls/credentials';
+import { makeServer } from '@understudy/shared/runtime/tls/server';
 import type { TenureGuard } from '../tenure/guard.ts';
 import { type Elsewhere, Gate } from './gate.ts';
 import { hiddenPath } from './hidden-path.ts';
@@ -21,6 +23,8 @@ export interface ApiServerOptions {
   readonly node: string;
   /** Where it listens; `path`: at a socket of this host. */
   readonly listen: Listen | { readonly path: string };
+  /** Null: plain HTTP. */
+  readonly credentials: Credentials | null;
   readonly log: Log;
 }
 
@@ -66,7 +70,9 @@ export class ApiServer {
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: LOOK_FOR_SLOW_EVERY_MS,
     };
-    const server = createServer(limits, (request, response) => this.gate.take(request, response));
+    const server = makeServer(limits, this.#options.credentials, (request, response) =>
+      this.gate.take(request, response),
+    );
     server.maxConnections = MAX_CONNECTIONS;
     server.on('connection', () => {
       this.#taken += 1;

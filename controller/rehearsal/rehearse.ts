@@ -37,7 +37,7 @@ export async function rehearse(options: RehearsalOptions): Promise<number> {
   const until = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
   let defect: unknown = null;
   const plane = assemble({
-    ...{ config, clock, guard, reader: options.reader, keystore: null },
+    ...{ config, clock, guard, reader: options.reader, keystore: null, credentials: null },
     log: silentLog,
     failpoints: { pass: () => undefined, stopSchedulerOn: null },
     lane: { transaction: (_options, work) => work(() => Promise.resolve([])) },
@@ -48,7 +48,9 @@ export async function rehearse(options: RehearsalOptions): Promise<number> {
     },
   });
   const path = hiddenPath();
-  const server = new ApiServer({ guard, node: config.node, listen: { path }, log: silentLog });
+  const server = new ApiServer({
+    ...{ guard, node: config.node, listen: { path }, credentials: null, log: silentLog },
+  });
   const since = clock.wallMs();
   await server.open(plane.handlerIn({ server, isFailsafe: () => false, since }));
   const caller = new Caller({ path, token: config.token, signal: until });

@@ -2,7 +2,10 @@
 export const refusals = {
   invalid: 400,
   unauthorized: 401,
+  'certificate-needed': 401,
   forbidden: 403,
+  'certificate-refused': 403,
+  'wrong-certificate': 403,
   'wrong-agent': 403,
   'unknown-job': 404,
   'unknown-run': 404,

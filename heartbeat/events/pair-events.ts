@@ -93,6 +93,11 @@ export class PairEvents {
     this.#see({ kind: 'peers', peers: this.#options.peers(), state });
   }
 
+  /** Something else that people should know of. */
+  note(event: EventDraft): void {
+    this.#add(event);
+  }
+
   /** The controller was checked; `failures` checks in a row were bad, `needed` are needed to act. */
   onCheck(problem: string | null, failures: number, needed: number): void {
     if (problem === null) this.#service.onGoodCheck(this.#options.clock.monotonicMs());

@@ -34,6 +34,8 @@ export const rules = {
     'in a pause, or after too many claims, only the last holder takes the role back; while a prepared transaction holds the fence, nobody does',
   pause: 'a pause allows no automatic change of roles, and ends by itself',
   disagreement: 'nodes that do not use the same database do not take the role from each other',
+  certificate:
+    'a certificate that expires, or can not be replaced, moves no role; it is told of in time, because new connections will need it',
   failback: 'a preferred node gets the role back only after it was ready for failover.failback',
   serve:
     'a controller serves once the grant is fenced, what is open is loaded and its port is open',

@@ -49,6 +49,18 @@ export class HeartbeatMetrics {
       'The promise: longest time without an active after a host is lost.',
       () => status().timings.worstCaseMs / 1000,
     );
+    if (status().certificate !== null) {
+      this.#gauge(
+        'understudy_certificate_expires_seconds',
+        'Time until the certificate of this node expires; below 0 it has expired.',
+        () => (status().certificate?.expiresInMs ?? 0) / 1000,
+      );
+      this.#gauge(
+        'understudy_authority_expires_seconds',
+        'Time until the authority that has signed the certificate expires.',
+        () => (status().certificate?.authorityExpiresInMs ?? 0) / 1000,
+      );
+    }
     this.#byFailure('understudy_promise_seconds', 'The worst case by the settings.', () =>
       status().promise.map(({ failure, worstMs }) => [failure, worstMs]),
     );

@@ -1,7 +1,9 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { answerBrokenRequests } from '@understudy/shared/runtime/broken-requests';
 import type { Listen } from '@understudy/shared/runtime/config/types';
 import { messageOf, UserError } from '@understudy/shared/runtime/errors';
+import type { Credentials } from '@understudy/shared/runtime/tls/credentials';
+import { makeServer } from '@understudy/shared/runtime/tls/server';
 import type Koa from 'koa';
 
 const HEADERS_TIMEOUT_MS = 5_000;
@@ -10,14 +12,26 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const LOOK_FOR_SLOW_EVERY_MS = 5_000;
 const MAX_CONNECTIONS = 1_000;
 
+export interface ListenOptions {
+  readonly listen: Listen;
+  /** The setting that says where. */
+  readonly setting: string;
+  /** Null: plain HTTP. */
+  readonly credentials: Credentials | null;
+}
+
 /** Opens a port for the application. Throws `UserError` that names the setting when it can't. */
-export function listenOn(app: Koa, listen: Listen, setting: string): Promise<Server> {
-  const server = createServer(
+export function listenOn(
+  app: Koa,
+  { listen, setting, credentials }: ListenOptions,
+): Promise<Server> {
+  const server = makeServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: LOOK_FOR_SLOW_EVERY_MS,
     },
+    credentials,
     app.callback(),
   );
   server.maxConnections = MAX_CONNECTIONS;

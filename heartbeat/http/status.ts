@@ -7,6 +7,7 @@ import type { LastDemotion } from '../driver.ts';
 import type { PeerView } from '../peer/client.ts';
 import type { PhaseName, Role, RoleOptions, RoleState } from '../role/state.ts';
 import { failsafeSince, isServing, roleOf, tenureOf, whyNotReady } from '../role/view.ts';
+import type { CertificateView } from '../tls/certificate-watch.ts';
 
 /** What `GET /status` answers: the pair as this node sees it, from memory. Terms are strings. */
 export interface StatusView {
@@ -40,6 +41,8 @@ export interface StatusView {
   readonly promise: readonly WorstCase[];
   /** What fail-overs and switch-overs really took. */
   readonly measured: readonly MeasuredView[];
+  /** Null: plain HTTP. */
+  readonly certificate: CertificateView | null;
   readonly lastDemotion: (Omit<LastDemotion, 'term'> & { readonly term: string }) | null;
 }
 
@@ -69,6 +72,7 @@ export interface StatusSources {
   readonly storeDisagreement: string | null;
   readonly promise: readonly WorstCase[];
   readonly measured: readonly MeasuredView[];
+  readonly certificate: CertificateView | null;
   readonly nowMs: number;
 }
 
@@ -110,6 +114,7 @@ export function viewStatus(sources: StatusSources): StatusView {
     timings: config.timers,
     promise: sources.promise,
     measured: sources.measured,
+    certificate: sources.certificate,
     lastDemotion:
       lastDemotion === null ? null : { ...lastDemotion, term: formatTerm(lastDemotion.term) },
   };

@@ -3,6 +3,7 @@ import type { Term } from '@understudy/shared/kernel/term';
 import type { PeerState, PeerStateWire } from '@understudy/shared/protocol/peer';
 import type { Clock } from '@understudy/shared/runtime/clock';
 import type { Log } from '@understudy/shared/runtime/log';
+import { type ClientCredentials, NodeAgent } from '@understudy/shared/runtime/tls/connect';
 import axios from 'axios';
 import type { Held } from '../lease/port.ts';
 import type { RoleEvent } from '../role/state.ts';
@@ -24,6 +25,8 @@ export interface PeersOptions {
   readonly pair: string;
   readonly node: string;
   readonly token: string;
+  /** What is shown to peers, and by which they are judged; null: plain HTTP. */
+  readonly credentials: ClientCredentials | null;
   readonly everyMs: number;
   readonly timeoutMs: number;
   readonly self: () => PeerStateWire;
@@ -61,8 +64,11 @@ export interface Peers {
 export const NOT_ASKED = 'not asked yet';
 
 export function makePeers(options: PeersOptions): Peers {
+  const { credentials, pair } = options;
+  const kept = { keepAlive: true, maxSockets: 4 };
   const http = axios.create({
-    httpAgent: new Agent({ keepAlive: true, maxSockets: 4 }),
+    httpAgent: new Agent(kept),
+    ...(credentials === null ? {} : { httpsAgent: new NodeAgent({ ...kept, credentials, pair }) }),
     timeout: options.timeoutMs,
     maxRedirects: 0,
     maxContentLength: 65_536,

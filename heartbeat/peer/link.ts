@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { ClientRequest } from 'node:http';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import {
   consentSchema,
@@ -10,6 +11,7 @@ import {
   testimonySchema,
 } from '@understudy/shared/protocol/peer';
 import { messageOf } from '@understudy/shared/runtime/errors';
+import { doubtOf } from '@understudy/shared/runtime/tls/shown';
 import { type AxiosInstance, isCancel } from 'axios';
 import type { z } from 'zod';
 import type { Held } from '../lease/port.ts';
@@ -194,7 +196,18 @@ export class PeerLink {
       this.#options.onRefused?.('not-signed');
       throw new Error('its answer is not signed with our token');
     }
-    return JSON.parse(response.data);
+    const answer: unknown = JSON.parse(response.data);
+    this.#checkSpeaker(response.request, answer);
+    return answer;
+  }
+
+  /** An answer that names a node must come from that node. */
+  #checkSpeaker({ socket }: ClientRequest, answer: unknown): void {
+    const { pair, credentials } = this.#options;
+    const { node } = answer as { readonly node?: unknown };
+    if (credentials === null || socket === null || typeof node !== 'string') return;
+    const doubt = doubtOf(socket, { pair, kind: 'node', id: node });
+    if (doubt !== null) throw new Error(`it answers for node ${node}: ${doubt.message}`);
   }
 
   #checkIdentity(state: PeerState): void {

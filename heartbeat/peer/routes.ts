@@ -14,6 +14,7 @@ import {
 } from '@understudy/shared/protocol/peer';
 import type { Log } from '@understudy/shared/runtime/log';
 import { isSameSecret } from '@understudy/shared/runtime/secret';
+import { doubtOf, kindDoubtOf } from '@understudy/shared/runtime/tls/shown';
 import type Koa from 'koa';
 import type { z } from 'zod';
 import { readBody } from '../http/body.ts';
@@ -31,6 +32,8 @@ export interface PeerRoutesOptions {
   readonly node: string;
   readonly incarnation: string;
   readonly token: string;
+  /** Whether a peer must show a certificate of the node that it says it is, beside the token. */
+  readonly needsCertificate: boolean;
   readonly self: () => PeerStateWire;
   readonly onHeard: (state: PeerState) => void;
   /** Gives this node's word for that tenure: null when given, else why not. */
@@ -51,8 +54,9 @@ const BODY_LIMIT_BYTES = 65_536;
 const MOST_ISSUES = 10;
 
 /**
- * The answering side of the peer link. Whoever has no token gets 401 before anything is read; whatever is
- * malformed gets 400 and changes nothing; answers are signed over the asker's nonce.
+ * The answering side of the peer link. Whoever has no token gets 401 before anything is read, and so does whoever has no
+ * certificate where one is needed; whatever is malformed gets 400 and changes nothing; answers are signed over the
+ * asker's nonce.
  */
 export function makePeerRoutes(options: PeerRoutesOptions): Koa.Middleware {
   const answerPeer = answering(options);
@@ -64,21 +68,25 @@ export function makePeerRoutes(options: PeerRoutesOptions): Koa.Middleware {
 }
 
 function answering(options: PeerRoutesOptions): Koa.Middleware {
-  let wrongTokens = 0;
+  let refused = 0;
+  // The first, the tenth, the hundredth: who asks again and again must not fill a disk.
+  const note = (what: string, from: string) => {
+    refused += 1;
+    if (Number.isInteger(Math.log10(refused))) options.log.warn(what, { from, times: refused });
+  };
   return async (context, next) => {
     const answerTo = ROUTES.get(context.path);
     if (answerTo === undefined || context.method !== 'POST') return next();
     const given = /^Bearer (.+)$/.exec(context.get('authorization'))?.[1] ?? '';
     if (!isSameSecret(options.token, given)) {
-      wrongTokens += 1;
-      // The first, the tenth, the hundredth: who asks again and again must not fill a disk.
-      if (Number.isInteger(Math.log10(wrongTokens))) {
-        options.log.warn('a peer with a wrong token was refused', {
-          from: context.ip,
-          times: wrongTokens,
-        });
-      }
+      note('a peer with a wrong token was refused', context.ip);
       return refuse(context, 401, 'unauthorized', 'the token is not that of this pair');
+    }
+    const { pair, needsCertificate } = options;
+    const doubt = needsCertificate ? kindDoubtOf(context.req.socket, { pair, kind: 'node' }) : null;
+    if (doubt !== null) {
+      note(`a peer was refused: ${doubt.message}`, context.ip);
+      return refuse(context, doubt.status, doubt.code, doubt.message);
     }
     const read = await readBody(context.req, BODY_LIMIT_BYTES);
     if (read === 'too-large') return refuse(context, 413, 'too-large', 'the body is too large');
@@ -184,13 +192,18 @@ async function switchOver(
   answer(context, nonce, said, options);
 }
 
-/** Refuses whoever belongs to another pair, or calls himself by our own node id. */
+/** Refuses whoever belongs to another pair, calls himself by our own node id, or has the certificate of another node. */
 function isOther(
   context: Koa.Context,
   from: { readonly pair: string; readonly node: string },
-  { pair, node }: PeerRoutesOptions,
+  { pair, node, needsCertificate }: PeerRoutesOptions,
 ): boolean {
-  if (from.pair === pair && from.node !== node) return false;
+  if (from.pair === pair && from.node !== node) {
+    const member = { pair, kind: 'node', id: from.node } as const;
+    const doubt = needsCertificate ? doubtOf(context.req.socket, member) : null;
+    if (doubt !== null) refuse(context, doubt.status, doubt.code, doubt.message);
+    return doubt !== null;
+  }
   const message =
     from.pair === pair
       ? `the node id ${node} is already used by this node`

@@ -14,6 +14,8 @@ export interface HealthOptions {
   readonly probeTimeoutMs: number;
   /** Where the built-in controller listens; null for a wrapped program, whose guard checks it. */
   readonly listen: Listen | null;
+  /** Whether its port speaks TLS. */
+  readonly isSecure: boolean;
   /** The term under which it serves now; null while it doesn't. */
   readonly servingTerm: () => Term | null;
   readonly onUnhealthy: (detail: string) => void;
@@ -43,7 +45,10 @@ export function watchHealth(options: HealthOptions): { stop(): void } {
   let stopped = false;
   let failures = 0;
   let ticks = 0;
-  const port = listen === null ? null : new PortCheck(listen, config.timeoutMs);
+  const port =
+    listen === null
+      ? null
+      : new PortCheck({ listen, timeoutMs: config.timeoutMs, isSecure: options.isSecure });
 
   const round = async (): Promise<void> => {
     const pid = controller.pid;

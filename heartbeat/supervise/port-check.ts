@@ -1,6 +1,7 @@
 import type { Term } from '@understudy/shared/kernel/term';
 import type { Listen } from '@understudy/shared/runtime/config/types';
 import { PortConnection } from './port-connection.ts';
+import { PortDial } from './port-dial.ts';
 import {
   isDecided,
   isFreshDue,
@@ -10,12 +11,19 @@ import {
   takenOf,
 } from './port-verdict.ts';
 
+export interface PortCheckOptions {
+  readonly listen: Listen;
+  readonly timeoutMs: number;
+  /** Whether the port speaks TLS. */
+  readonly isSecure: boolean;
+}
+
 /**
  * Asks the controller's port whether it may serve, by `HEAD /readyz`: its answer needs its event loop and a
  * living scheduler, and must come under our term. What the answers prove is judged in `port-verdict.ts`.
  */
 export class PortCheck {
-  readonly #listen: Listen;
+  readonly #dial: PortDial;
   readonly #timeoutMs: number;
   #kept: PortConnection | null = null;
   /** A new connection; one that waits for its turn in a storm is asked by check after check. */
@@ -24,8 +32,8 @@ export class PortCheck {
   #isInDoubt = false;
   #takenBefore: number | null = null;
 
-  constructor(listen: Listen, timeoutMs: number) {
-    this.#listen = listen;
+  constructor({ listen, timeoutMs, isSecure }: PortCheckOptions) {
+    this.#dial = new PortDial(listen, isSecure);
     this.#timeoutMs = timeoutMs;
   }
 
@@ -36,7 +44,7 @@ export class PortCheck {
     this.#kept?.ask(term);
     const before = standingOf(this.#kept);
     if (isFreshDue(this.#checks, { isInDoubt: this.#isInDoubt, kept: before })) {
-      this.#fresh ??= new PortConnection(this.#listen);
+      this.#fresh ??= new PortConnection(this.#dial);
     }
     this.#fresh?.ask(term);
     await this.#untilDecided();

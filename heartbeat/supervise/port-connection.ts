@@ -1,8 +1,8 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import { TAKEN_HEADER, UNREADY_HEADER } from '@understudy/shared/protocol/tenure';
-import type { Listen } from '@understudy/shared/runtime/config/types';
 import { messageOf } from '@understudy/shared/runtime/errors';
+import type { PortDial } from './port-dial.ts';
 import type { Standing } from './port-verdict.ts';
 
 /** What our own controller answers is far shorter. */
@@ -25,9 +25,9 @@ export class PortConnection {
   #onChange: (() => void) | null = null;
   #isClosed = false;
 
-  constructor({ host, port }: Listen) {
-    this.#request = `HEAD /readyz HTTP/1.1\r\nHost: ${urlHostOf(host)}:${port}\r\n\r\n`;
-    const socket = connect({ host: loopbackOf(host), port, noDelay: true });
+  constructor(dial: PortDial) {
+    this.#request = `HEAD /readyz HTTP/1.1\r\nHost: ${dial.authority}\r\n\r\n`;
+    const socket = dial.open();
     this.#socket = socket;
     socket.on('data', (data) => this.#take(data.toString('latin1')));
     socket.on('error', (error) => this.#end(`its port does not answer: ${messageOf(error)}`));
@@ -108,15 +108,4 @@ function takenIn(answer: string): number | null {
 
 function headerOf(answer: string, name: string): string | null {
   return new RegExp(`\r\n${name}: *([^\r\n]*)`, 'i').exec(answer)?.[1] ?? null;
-}
-
-/** The address by which this host reaches a port that it listens on itself. */
-function loopbackOf(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return host === '::' ? '::1' : host;
-}
-
-function urlHostOf(host: string): string {
-  const address = loopbackOf(host);
-  return address.includes(':') ? `[${address}]` : address;
 }

@@ -3,9 +3,11 @@ import { hostKindOf } from '@understudy/shared/runtime/config/describe';
 import { findConfigFile } from '@understudy/shared/runtime/config/find';
 import { loadAgentConfig, loadControllerHostConfig } from '@understudy/shared/runtime/config/load';
 import type { ConfigSources } from '@understudy/shared/runtime/config/sources';
+import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import { UserError } from '@understudy/shared/runtime/errors';
 import type { Command } from 'commander';
 import { type ApiClient, makeApiClient } from './client/api-client.ts';
+import { connectAs } from './client/secure.ts';
 
 /** The options that every command takes. */
 export interface GlobalOptions {
@@ -31,12 +33,26 @@ export function apiFor(command: Command): ApiClient {
   const sources = sourcesFor(command);
   const timeoutMs = timeoutOf(command);
   if (hostKindOf(sources) === 'worker') {
-    const { controllers, token } = loadAgentConfig(sources);
+    const config = loadAgentConfig(sources);
+    connectAs(config);
+    const { controllers, token } = config;
     return makeApiClient({ controllers, heartbeats: [], token, timeoutMs });
   }
-  const { controller, heartbeat, token } = loadControllerHostConfig(sources);
+  const { controller, heartbeat, token } = loadPairConfig(sources);
   const heartbeats = [heartbeat.url, ...heartbeat.peers];
   return makeApiClient({ controllers: [controller.url], heartbeats, token, timeoutMs });
+}
+
+/** The configuration of a controller host, for a command that speaks to its pair. */
+export function pairConfigFor(command: Command): ControllerHostConfig {
+  return loadPairConfig(sourcesFor(command));
+}
+
+/** The same from sources that are known. */
+export function loadPairConfig(sources: ConfigSources): ControllerHostConfig {
+  const config = loadControllerHostConfig(sources);
+  connectAs(config);
+  return config;
 }
 
 /** The default of `--timeout`. */

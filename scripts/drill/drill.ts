@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import { UserError } from '@understudy/shared/runtime/errors';
@@ -55,7 +56,8 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
   if (!(await options.confirm(announce(plan, pair, promisedMs)))) {
     throw new UserError('nothing was done');
   }
-  const prober = startProber({ urls: probedUrls(options, pair), token: config.token });
+  const ca = config.tls === null ? null : readFileSync(config.tls.ca, 'utf8');
+  const prober = startProber({ urls: probedUrls(options, pair), token: config.token, ca });
   const undoNow = () => plan.undo();
   options.breakOff.addEventListener('abort', undoNow);
   try {

@@ -1,3 +1,5 @@
+import { tlsFault } from './tls/faults.ts';
+
 /** Exit codes that service managers and scripts may rely on. */
 export const exitCodes = {
   ok: 0,
@@ -26,5 +28,5 @@ export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map(messageOf).join('; ');
   }
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? (tlsFault(error) ?? error.message) : String(error);
 }

@@ -12,6 +12,7 @@ import {
 import type { StatusView } from '@understudy/heartbeat/http/status';
 import { type Postgres, startPostgres } from '@understudy/scripts/postgres/start';
 import pg from 'pg';
+import { TestAuthority } from './certificates.ts';
 import { AgentHost } from './cluster/agent-host.ts';
 import { Client } from './cluster/client.ts';
 import {
@@ -31,6 +32,7 @@ import type { Owner } from './cluster/owner.ts';
 import { takePort, takePorts } from './cluster/ports.ts';
 import { type CommandResult, PROGRAM_VARIABLE, runCommand } from './cluster/program.ts';
 import { Unruly, unrulyEnvironment } from './cluster/unruly.ts';
+import { trust } from './cluster/web.ts';
 
 export interface ClusterOptions {
   /** Node ids of the controller hosts. Started by `start`, the first one first. */
@@ -47,6 +49,8 @@ export interface ClusterOptions {
   readonly postgres?: Readonly<Record<string, string>>;
   /** Told the folder of the cluster before anything is in it, to mount disks there. */
   readonly prepare?: (folder: string) => void;
+  /** Hosts and agents speak TLS, each with a certificate of its own: see `PairFacts.authority`. */
+  readonly tls?: boolean;
   /** Clocks of hosts and agents can be set, and controllers made to misbehave: see `Cluster.unruly`. */
   readonly unruly?: boolean;
   /** What `understudy` is, in place of that of the checkout: the main file of an installation. */
@@ -89,14 +93,21 @@ export async function makeCluster(t: Owner, options: ClusterOptions = {}): Promi
   t.teardown(() => endAll(pair));
 
   const ports = await takePorts(2 * hosts.length);
+  const scheme = options.tls === true ? 'https' : 'http';
   const addresses = hosts.map((node, index): HostAddress => {
     const [heartbeatPort = 0, controllerPort = 0] = ports.slice(2 * index);
-    return { node, heartbeatPort, controllerPort };
+    return { node, heartbeatPort, controllerPort, scheme };
   });
   const to = { hosts: addresses, agents, databasePort: postgres.port };
   const links = options.linked ? await Links.start(to) : null;
   t.teardown(() => links?.close());
-  const facts = { folder, pair, token: TOKEN, database: postgres.url, hosts: addresses, links };
+  const authority = options.tls === true ? await TestAuthority.make(pair, folder) : null;
+  for (const node of hosts) await authority?.write(authority.node(node));
+  for (const agent of agents) await authority?.write(authority.agent(agent));
+  if (authority !== null) trust(authority.certificate);
+  const facts = {
+    ...{ folder, pair, token: TOKEN, database: postgres.url, hosts: addresses, links, authority },
+  };
   const cluster = new Cluster(facts, postgres, options);
   t.teardown(() => cluster.client.close());
   t.teardown(() => cluster.showLogs(t));
@@ -290,7 +301,8 @@ export class Cluster {
   /** A second heartbeat with the id of a host that exists, as a mistake of an operator would start it. */
   makeTwin(node: string, ports: readonly [number, number]): Host {
     const [heartbeatPort, controllerPort] = ports;
-    const address = { node, heartbeatPort, controllerPort };
+    const { scheme } = this.host(node).options;
+    const address = { node, heartbeatPort, controllerPort, scheme };
     return this.#makeHost(address, `${node}-twin`);
   }
 
@@ -300,6 +312,7 @@ export class Cluster {
     const overrides = { ...this.#options.host, ...this.#options.each?.[address.node] };
     return new Host({
       node: address.node,
+      scheme: address.scheme,
       heartbeatUrl: heartbeatUrl(address),
       controllerUrl: controllerUrl(address),
       config: writeHostConfig({ ...facts, folder }, address, overrides),

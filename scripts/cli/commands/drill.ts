@@ -1,8 +1,7 @@
-import { loadControllerHostConfig } from '@understudy/shared/runtime/config/load';
 import { UserError } from '@understudy/shared/runtime/errors';
 import { Argument, type Command } from 'commander';
 import { askAtTerminal } from '../confirm.ts';
-import { sourcesFor } from '../context.ts';
+import { loadPairConfig, sourcesFor } from '../context.ts';
 import { print, printJson } from '../output.ts';
 
 interface DrillCommandOptions {
@@ -33,7 +32,7 @@ export function addDrillCommand(program: Command): void {
     .action(
       async (kind: (typeof KINDS)[number], options: DrillCommandOptions, command: Command) => {
         const sources = sourcesFor(command);
-        const config = loadControllerHostConfig(sources);
+        const config = loadPairConfig(sources);
         const { runDrill } = await import('../../drill/drill.ts');
         const say = (line: string) => void process.stderr.write(`${line}\n`);
         const result = await runDrill({

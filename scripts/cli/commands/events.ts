@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PairEvent } from '@understudy/shared/protocol/events';
-import { loadControllerHostConfig } from '@understudy/shared/runtime/config/load';
 import { messageOf, UserError } from '@understudy/shared/runtime/errors';
 import type { Command } from 'commander';
 import { readHistory } from '../client/pair-history.ts';
-import { sourcesFor } from '../context.ts';
+import { pairConfigFor } from '../context.ts';
 import { describeEvent } from '../explain/describe-event.ts';
 import { print, printJson } from '../output.ts';
 
@@ -27,7 +26,7 @@ export function addEventsCommand(program: Command): void {
     .option('--limit <count>', 'so many of the newest', '50')
     .option('--json', 'as JSON; with --follow one object a line')
     .action(async (options: EventsOptions, command: Command) => {
-      const config = loadControllerHostConfig(sourcesFor(command));
+      const config = pairConfigFor(command);
       const limit = wholeLimit(options.limit);
       const { events, notes } = await readHistory(
         config,

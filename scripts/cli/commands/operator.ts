@@ -1,12 +1,11 @@
 import { parseDurationMs } from '@understudy/shared/kernel/duration';
-import { loadControllerHostConfig } from '@understudy/shared/runtime/config/load';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import { UserError } from '@understudy/shared/runtime/errors';
 import type { Command } from 'commander';
 import { orderForce, seeForForce } from '../client/force-call.ts';
 import { orderPause, orderSwitchOver, type Switched } from '../client/operator-call.ts';
 import { confirmByName } from '../confirm.ts';
-import { sourcesFor, timeoutOf } from '../context.ts';
+import { pairConfigFor, timeoutOf } from '../context.ts';
 import { whatForceCosts } from '../explain/force.ts';
 import { showLeft } from '../explain/warnings.ts';
 import { print, printJson, showTerm } from '../output.ts';
@@ -27,7 +26,7 @@ function addSwitchOver(program: Command): void {
     .option('--yes <pair>', 'with --force: the name of the pair, instead of typing it')
     .option('--json', 'as JSON')
     .action(async (options: SwitchOverFlags, command: Command) => {
-      const config = loadControllerHostConfig(sourcesFor(command));
+      const config = pairConfigFor(command);
       const timeoutMs = timeoutOf(command);
       const switched = options.force
         ? await force(config, options, timeoutMs)
@@ -65,7 +64,7 @@ function addPause(program: Command): void {
     .option('--for <duration>', 'for so long', '30m')
     .option('--json', 'as JSON')
     .action(async (options: { for: string; json?: true }, command: Command) => {
-      const config = loadControllerHostConfig(sourcesFor(command));
+      const config = pairConfigFor(command);
       const forMs = parseDurationMs(options.for);
       if (forMs === null) {
         throw new UserError(
@@ -84,7 +83,7 @@ function addResume(program: Command): void {
     .description('ends the pause')
     .option('--json', 'as JSON')
     .action(async (options: { json?: true }, command: Command) => {
-      const config = loadControllerHostConfig(sourcesFor(command));
+      const config = pairConfigFor(command);
       const pausedForMs = await orderPause(config, null, timeoutOf(command));
       if (options.json) return printJson({ pausedForMs });
       print('not paused');

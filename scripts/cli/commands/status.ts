@@ -1,5 +1,4 @@
 import type { AgentView } from '@understudy/shared/protocol/api';
-import { loadControllerHostConfig } from '@understudy/shared/runtime/config/load';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Command } from 'commander';
 import { makeApiClient } from '../client/api-client.ts';
@@ -8,7 +7,7 @@ import {
   type HeartbeatStatus,
   type StatusAnswer,
 } from '../client/heartbeat-status.ts';
-import { sourcesFor } from '../context.ts';
+import { pairConfigFor } from '../context.ts';
 import { promiseRows, promiseTable } from '../explain/promise-table.ts';
 import { warningsOf } from '../explain/warnings.ts';
 import { print, printJson, showTerm, table } from '../output.ts';
@@ -26,7 +25,7 @@ export function addStatusCommand(program: Command): void {
     )
     .option('--json', 'as JSON')
     .action(async (options: { json?: true }, command: Command) => {
-      const { heartbeat, token } = loadControllerHostConfig(sourcesFor(command));
+      const { heartbeat, token } = pairConfigFor(command);
       const urls = [heartbeat.url, ...heartbeat.peers];
       const answers = await Promise.all(urls.map((url) => askHeartbeat(url, ASK_TIMEOUT_MS)));
       const verdict = judgePair(answers);

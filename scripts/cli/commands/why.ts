@@ -1,8 +1,7 @@
-import { loadControllerHostConfig } from '@understudy/shared/runtime/config/load';
 import { UserError } from '@understudy/shared/runtime/errors';
 import type { Command } from 'commander';
 import { readHistory } from '../client/pair-history.ts';
-import { sourcesFor } from '../context.ts';
+import { pairConfigFor } from '../context.ts';
 import { explain, findSubject } from '../explain/why.ts';
 import { print, printJson } from '../output.ts';
 
@@ -16,7 +15,7 @@ export function addWhyCommand(program: Command): void {
     .description('the evidence and the rule behind a decision')
     .option('--json', 'the event as JSON')
     .action(async (id: string | undefined, options: { json?: true }, command: Command) => {
-      const config = loadControllerHostConfig(sourcesFor(command));
+      const config = pairConfigFor(command);
       const { events, notes } = await readHistory(config, HISTORY);
       const subject = findSubject(events, id ?? null);
       if (subject === null) throw new UserError(nothingFound(id, notes));

@@ -4,6 +4,7 @@ import { agentKeys, controllerHostKeys } from './keys.ts';
 import { configError, type Problem } from './problems.ts';
 import { type Resolved, resolveKeys } from './resolve.ts';
 import type { ConfigSources } from './sources.ts';
+import { schemeProblems, tlsConfigOf, tlsProblems } from './tls.ts';
 import type { AgentConfig, ControllerHostConfig } from './types.ts';
 
 /**
@@ -20,6 +21,10 @@ export function loadControllerHostConfig(sources: ConfigSources): ControllerHost
 /** Loads the configuration of a worker host; throws like `loadControllerHostConfig`. */
 export function loadAgentConfig(sources: ConfigSources): AgentConfig {
   const { values, problems } = resolveKeys(sources, agentKeys);
+  if (problems.length === 0) {
+    const controllers = values.controllers.map((url) => ['controllers', url] as const);
+    problems.push(...tlsProblems(values), ...schemeProblems(values, controllers));
+  }
   if (problems.length > 0) throw configError(problems, sources.file);
   return {
     pair: values.pair,
@@ -37,6 +42,7 @@ export function loadAgentConfig(sources: ConfigSources): AgentConfig {
       limit: values['retry.limit'],
     },
     onLost: { running: values['onLost.running'] },
+    tls: tlsConfigOf(values),
     log: { level: values['log.level'], format: values['log.format'] },
   };
 }
@@ -85,6 +91,7 @@ function controllerHostConfig(values: ControllerHostValues): ControllerHostConfi
       demoted: values['hooks.demoted'],
       fenced: values['hooks.fenced'],
     },
+    tls: tlsConfigOf(values),
     agents: { beatEveryMs: values['agents.beatEvery'], lostAfterMs: values['agents.lostAfter'] },
     output: { limitBytes: values['output.limit'] },
     retention: {
@@ -146,6 +153,17 @@ function checkControllerHost({ values, problems }: Resolved<typeof controllerHos
         `holds ${formatDurationMs(lost)}; expected 3 times agents.beatEvery (${formatDurationMs(beat)}) or more`,
       );
     }
+  }
+  if (good('tls.cert', 'tls.key', 'tls.ca')) problems.push(...tlsProblems(values));
+  if (good('heartbeat.url', 'heartbeat.peers', 'controller.url', 'controller.command')) {
+    // What a wrapped program speaks at its own port is its own affair.
+    const isWrapped = values['controller.command'].length > 0;
+    const urls = [
+      ['heartbeat.url', values['heartbeat.url']] as const,
+      ...values['heartbeat.peers'].map((url) => ['heartbeat.peers', url] as const),
+      ...(isWrapped ? [] : [['controller.url', values['controller.url']] as const]),
+    ];
+    problems.push(...schemeProblems(values, urls));
   }
   if (good('failover.target', ...timerKeys)) problems.push(...timerProblems(values));
 }

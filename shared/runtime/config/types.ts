@@ -13,6 +13,15 @@ export interface LogConfig {
   readonly format: 'json' | 'text';
 }
 
+/** The files of a member of a pair, in PEM. */
+export interface TlsConfig {
+  /** Its certificate, and after it those that lead to the authority, if there are any between. */
+  readonly cert: string;
+  readonly key: string;
+  /** The authorities whose signatures are accepted. */
+  readonly ca: string;
+}
+
 export interface HealthConfig {
   /** How often the heartbeat checks its controller. */
   readonly everyMs: number;
@@ -73,6 +82,8 @@ export interface ControllerHostConfig {
     readonly demoted: readonly string[];
     readonly fenced: readonly string[];
   };
+  /** Null: plain HTTP. */
+  readonly tls: TlsConfig | null;
   readonly agents: {
     /** Sign of life on the order stream. */
     readonly beatEveryMs: number;
@@ -107,5 +118,7 @@ export interface AgentConfig {
   readonly worker: { readonly command: readonly string[] };
   readonly retry: { readonly everyMs: number; readonly timeoutMs: number; readonly limit: number };
   readonly onLost: { readonly running: 'finish' | 'kill' };
+  /** Null: plain HTTP. */
+  readonly tls: TlsConfig | null;
   readonly log: LogConfig;
 }

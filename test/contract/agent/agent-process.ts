@@ -32,6 +32,7 @@ export class AgentProcess {
       worker: { command: [] },
       retry: { everyMs: 100, timeoutMs: 5_000, limit: 200 },
       onLost: { running: 'finish' },
+      tls: null,
       log: { level: 'debug', format: 'text' },
       ...settings,
       data: this.data,

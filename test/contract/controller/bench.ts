@@ -102,7 +102,7 @@ export class Bench {
       if (child.exitCode === null && child.signalCode === null) await bench.ended;
     });
     const config = {
-      ...{ pair: PAIR, node, schema, token: TOKEN, database, keystore },
+      ...{ pair: PAIR, node, schema, token: TOKEN, database, keystore, tls: null },
       controller: { listen, url },
       timers: deriveTimers(2_000).timers,
       agents: { beatEveryMs: 500, lostAfterMs },

@@ -2,6 +2,7 @@ import type { JobInput, Run } from '@understudy/shared/protocol/api';
 import { openHistory } from '../history.ts';
 import type { Served } from '../invariants/service.ts';
 import { eventually } from './eventually.ts';
+import { fetchFrom, type WebAnswer } from './web.ts';
 
 export interface ClientOptions {
   readonly urls: readonly string[];
@@ -41,7 +42,7 @@ export class Client {
   ): Promise<Answer | null> {
     const sentAt = process.hrtime.bigint();
     try {
-      const response = await fetch(`${url}${path}`, {
+      const response = await fetchFrom(`${url}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${this.#options.token}`,
@@ -52,9 +53,10 @@ export class Client {
         signal: AbortSignal.timeout(TRY_WITHIN_MS),
         ...(extra.body === undefined ? {} : { body: JSON.stringify(extra.body) }),
       });
-      const text = await response.text();
-      const served = response.ok ? this.#record(response, sentAt, `${method} ${path}`) : null;
-      return { status: response.status, body: parse(text), served };
+      const { text, status } = response;
+      const served =
+        status >= 200 && status < 300 ? this.#record(response, sentAt, `${method} ${path}`) : null;
+      return { status, body: parse(text), served };
     } catch {
       return null;
     }
@@ -104,7 +106,7 @@ export class Client {
     this.#history.close();
   }
 
-  #record(response: Response, sentAt: bigint, request: string): Served | null {
+  #record(response: WebAnswer, sentAt: bigint, request: string): Served | null {
     const node = response.headers.get('understudy-node');
     const term = response.headers.get('understudy-term');
     if (node === null || term === null) return null;

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TestAuthority } from '../certificates.ts';
 import type { Links } from './links.ts';
 
 /** What the tests set in a configuration on top of the cluster's own; nested like the file. */
@@ -9,6 +10,7 @@ export interface HostAddress {
   readonly node: string;
   readonly heartbeatPort: number;
   readonly controllerPort: number;
+  readonly scheme: 'http' | 'https';
 }
 
 export interface PairFacts {
@@ -19,14 +21,18 @@ export interface PairFacts {
   readonly hosts: readonly HostAddress[];
   /** What lies between all of them; null: nothing. */
   readonly links: Links | null;
+  /** Who signs the certificates of hosts and agents; null: plain HTTP. */
+  readonly authority: TestAuthority | null;
 }
 
-export const heartbeatUrl = (host: HostAddress) => `http://127.0.0.1:${host.heartbeatPort}`;
-export const controllerUrl = (host: HostAddress) => `http://127.0.0.1:${host.controllerPort}`;
+export const heartbeatUrl = (host: HostAddress) =>
+  `${host.scheme}://127.0.0.1:${host.heartbeatPort}`;
+export const controllerUrl = (host: HostAddress) =>
+  `${host.scheme}://127.0.0.1:${host.controllerPort}`;
 
 /** Writes a controller host's configuration and gives its path. JSON is YAML. */
 export function writeHostConfig(facts: PairFacts, host: HostAddress, overrides: Overrides): string {
-  const { links } = facts;
+  const { links, authority } = facts;
   return write(facts, host.node, overrides, {
     pair: facts.pair,
     node: host.node,
@@ -41,12 +47,14 @@ export function writeHostConfig(facts: PairFacts, host: HostAddress, overrides: 
         .map((other) => links?.peerUrl(host.node, other.node) ?? heartbeatUrl(other)),
     },
     controller: { listen: `127.0.0.1:${host.controllerPort}`, url: controllerUrl(host) },
+    ...(authority === null ? {} : { tls: { ...authority.filesOf(authority.node(host.node)) } }),
     log: { level: 'debug', format: 'text' },
   });
 }
 
 /** Writes an agent's configuration and gives its path. */
 export function writeAgentConfig(facts: PairFacts, agent: string, overrides: Overrides): string {
+  const { authority } = facts;
   return write(facts, agent, overrides, {
     pair: facts.pair,
     agent,
@@ -55,6 +63,7 @@ export function writeAgentConfig(facts: PairFacts, agent: string, overrides: Ove
     ),
     token: facts.token,
     data: join(facts.folder, `${agent}.data`),
+    ...(authority === null ? {} : { tls: { ...authority.filesOf(authority.agent(agent)) } }),
     log: { level: 'debug', format: 'text' },
   });
 }

@@ -2,9 +2,11 @@ import type { StatusView } from '@understudy/heartbeat/http/status';
 import { eventually } from './eventually.ts';
 import { signal } from './proc.ts';
 import { type Program, startProgram } from './program.ts';
+import { fetchFrom } from './web.ts';
 
 export interface HostOptions {
   readonly node: string;
+  readonly scheme: 'http' | 'https';
   readonly heartbeatUrl: string;
   readonly controllerUrl: string;
   readonly config: string;
@@ -43,8 +45,8 @@ export class Host {
   async status(): Promise<StatusView | null> {
     try {
       const url = `${this.options.heartbeatUrl}/status`;
-      const response = await fetch(url, { signal: AbortSignal.timeout(ASK_WITHIN_MS) });
-      return response.ok ? ((await response.json()) as StatusView) : null;
+      const response = await fetchFrom(url, { signal: AbortSignal.timeout(ASK_WITHIN_MS) });
+      return response.status === 200 ? (JSON.parse(response.text) as StatusView) : null;
     } catch {
       return null;
     }

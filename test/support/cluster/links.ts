@@ -13,10 +13,10 @@ export class Links {
   readonly #databases: ReadonlyMap<string, TcpProxy>;
   /** `from>to`: from a heartbeat to its peer, or from an agent to a controller. */
   readonly #others: ReadonlyMap<string, TcpProxy>;
-  readonly #hosts: readonly string[];
+  readonly #hosts: readonly HostAddress[];
 
   private constructor(
-    hosts: readonly string[],
+    hosts: readonly HostAddress[],
     databases: ReadonlyMap<string, TcpProxy>,
     others: ReadonlyMap<string, TcpProxy>,
   ) {
@@ -37,11 +37,7 @@ export class Links {
         others.set(`${agent}>${host.node}`, await startLink(host.controllerPort));
       }
     }
-    return new Links(
-      hosts.map(({ node }) => node),
-      databases,
-      others,
-    );
+    return new Links(hosts, databases, others);
   }
 
   /** Over which a host reaches the database. */
@@ -56,8 +52,9 @@ export class Links {
 
   /** All links between heartbeats. */
   get peers(): TcpProxy[] {
-    return this.#hosts.flatMap((from) =>
-      this.#hosts.filter((to) => to !== from).map((to) => this.link(from, to)),
+    const nodes = this.#hosts.map(({ node }) => node);
+    return nodes.flatMap((from) =>
+      nodes.filter((to) => to !== from).map((to) => this.link(from, to)),
     );
   }
 
@@ -79,13 +76,17 @@ export class Links {
   }
 
   peerUrl(from: string, to: string): string {
-    return `http://127.0.0.1:${this.link(from, to).port}`;
+    return `${this.#scheme}://127.0.0.1:${this.link(from, to).port}`;
   }
 
   /** Null for an agent that was added later: it reaches the controllers directly. */
   controllerUrl(agent: string, node: string): string | null {
     const link = this.#others.get(`${agent}>${node}`);
-    return link === undefined ? null : `http://127.0.0.1:${link.port}`;
+    return link === undefined ? null : `${this.#scheme}://127.0.0.1:${link.port}`;
+  }
+
+  get #scheme(): string {
+    return this.#hosts[0]?.scheme ?? 'http';
   }
 
   async close(): Promise<void> {

@@ -173,6 +173,7 @@ export async function setUpApp(t: ExecutionContext) {
   const parts: AppParts = {
     hooks,
     ...{ context, state, agents, runs, reader, since: 0, callers, tokens, secrets },
+    agentDoubt: () => null,
     rekey: {
       rekey: async (keyId, by) => {
         await state.apply({ ...by });

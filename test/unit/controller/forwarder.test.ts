@@ -29,7 +29,13 @@ const urlOf = (server: Server) => `http://127.0.0.1:${portOf(server)}`;
 
 /** A forwarder to somewhere; gives its port. */
 async function forwarder(t: ExecutionContext, to: string): Promise<number> {
-  const { answer } = new Forwarder({ to, name: 'a', onForward: () => undefined });
+  const { answer } = new Forwarder({
+    to,
+    pair: 'orders',
+    credentials: null,
+    name: 'a',
+    onForward: () => undefined,
+  });
   return portOf(await listen(t, (request, response) => answer({ request, response })));
 }
 

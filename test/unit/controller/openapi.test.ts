@@ -81,7 +81,7 @@ test('the documented codes are all codes of the catalogue, and each is used in t
   ];
   t.deepEqual(error.properties.error.properties.code.enum, Object.keys(refusals));
   const sources = readSources()
-    .filter(({ path }) => /^controller\/|^shared\/runtime\/broken/.test(path))
+    .filter(({ path }) => /^controller\/|^shared\/runtime\/(?:broken|tls\/shown)/.test(path))
     .map(({ bare }) => bare.replaceAll(/\berrors: \[[^\]]*\]/g, ''));
   const raised = new Set(sources.flatMap((text) => Array.from(text.matchAll(RAISED), codeIn)));
   t.deepEqual(
@@ -91,7 +91,8 @@ test('the documented codes are all codes of the catalogue, and each is used in t
 });
 
 /** Where a code is given to somebody: `new Refusal('code'`, and the few places that translate errors. */
-const RAISED = /(?:new Refusal\(\s*|return |response, |\? |Large',\s*|Timeout',\s*)'([a-z-]+)'/g;
+const RAISED =
+  /(?:new Refusal\(\s*|code: |return |response, |\? |Large',\s*|Timeout',\s*)'([a-z-]+)'/g;
 
 function codeIn([, code = '']: RegExpMatchArray): string {
   return code;

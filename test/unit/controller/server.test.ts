@@ -15,7 +15,7 @@ test('X7: who is connected when the port closes, and was not accepted yet, is an
   );
   const port = await freePort();
   const listen = { host: '127.0.0.1', port };
-  const server = new ApiServer({ guard, node: 'a', listen, log: silentLog });
+  const server = new ApiServer({ guard, node: 'a', listen, credentials: null, log: silentLog });
   await server.open((_request, response) => response.end('well'));
 
   const socket = connect(port, '127.0.0.1');

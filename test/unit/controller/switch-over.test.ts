@@ -22,7 +22,7 @@ async function setUp(t: ExecutionContext) {
   const did: string[] = [];
   const note = (what: string) => () => void did.push(what);
   const switchOver = new SwitchOver({
-    ...{ node: 'a', guard },
+    ...{ pair: 'orders', credentials: null, node: 'a', guard },
     server: { gate, divert: (elsewhere) => gate.divert(elsewhere) },
     scheduler: { pause: note('pause'), resume: note('resume'), stop: note('stop') },
     dispatcher: {

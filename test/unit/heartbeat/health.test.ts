@@ -36,6 +36,7 @@ test('A controller that serves is judged after so many bad probes in a row', asy
       config: { everyMs: 1, timeoutMs: 400, failures: 2 },
       probeTimeoutMs: 1_400,
       listen: null,
+      isSecure: false,
       servingTerm: () => 5n,
       onUnhealthy: resolve,
     });
@@ -67,6 +68,7 @@ test('F12: a controller that answers on open connections and takes no new ones i
       config: { everyMs: 5, timeoutMs: 400, failures: 3 },
       probeTimeoutMs: 400,
       listen: { host: '127.0.0.1', port },
+      isSecure: false,
       servingTerm: () => 5n,
       onUnhealthy: resolve,
     });
@@ -88,6 +90,7 @@ test('A controller whose port is slow, but whose loop turns, gets four times as 
       probeTimeoutMs: 400,
       // Nobody listens there.
       listen: { host: '127.0.0.1', port: 1 },
+      isSecure: false,
       servingTerm: () => 5n,
       onUnhealthy: resolve,
       onChecked: (_problem, failures) => {

@@ -83,7 +83,7 @@ test('A port that talks without end, or something else than HTTP, is not well', 
 });
 
 test('A port on which nobody listens is not well', async (t) => {
-  const check = new PortCheck({ host: '127.0.0.1', port: 1 }, 300);
+  const check = checkAt(1);
   t.regex((await check.check(5n)) ?? '', /^its port does not answer: .*ECONNREFUSED/);
 });
 
@@ -147,11 +147,16 @@ async function checkOf(t: ExecutionContext, server: Server): Promise<PortCheck> 
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const check = new PortCheck({ host: '127.0.0.1', port }, 300);
+  const check = checkAt(port);
   t.teardown(() => {
     check.stop();
     for (const socket of sockets) socket.destroy();
     server.close();
   });
   return check;
+}
+
+function checkAt(port: number): PortCheck {
+  const listen = { host: '127.0.0.1', port };
+  return new PortCheck({ listen, timeoutMs: 300, isSecure: false });
 }

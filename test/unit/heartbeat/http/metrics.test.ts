@@ -15,6 +15,7 @@ const status: StatusView = {
   ...{ failsafe: true, paused: true, pausedForMs: 60_000, peers: [], disagreements: [], vip: null },
   ...{ version: '0', pid: 1, timings: timers, lastDemotion: null },
   promise: [{ failure: 'controller-crash', worstMs: 1_000, formula: '' }],
+  certificate: null,
   measured: [{ failure: 'controller-crash', count: 2, worstMs: 180, last }],
 };
 

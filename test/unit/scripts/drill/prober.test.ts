@@ -28,7 +28,7 @@ function until(prober: Prober, holds: (observed: Observed) => boolean): Promise<
 test('the prober finds the longest time without a good answer', async (t) => {
   let status = 200;
   const url = await server(t, () => status);
-  const prober = startProber({ urls: [url], token: 'token' });
+  const prober = startProber({ urls: [url], token: 'token', ca: null });
   t.teardown(() => prober.stop());
   await until(prober, ({ answered }) => answered > 5);
   prober.begin();
@@ -42,7 +42,7 @@ test('the prober finds the longest time without a good answer', async (t) => {
 test('users are served as long as one of the addresses answers', async (t) => {
   const url = await server(t, () => 200);
   const nobody = new URL('http://127.0.0.1:9/');
-  const prober = startProber({ urls: [nobody, url], token: 'token' });
+  const prober = startProber({ urls: [nobody, url], token: 'token', ca: null });
   t.teardown(() => prober.stop());
   const { answered, failed } = await until(prober, (seen) => seen.answered > 5 && seen.failed > 5);
   t.true(answered > 5 && failed > 5);

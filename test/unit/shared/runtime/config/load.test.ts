@@ -220,7 +220,6 @@ test(refused, 'lease: { store: etcd }', /lease.store holds "etcd": not available
 test(refused, 'lease: { etcd: ["http://e:2379"] }', /lease.etcd holds .*: not available/);
 test(refused, 'checks: [{ tcp: "x:1" }]', /checks holds .*: not available/);
 test(refused, 'vip: { address: 10.0.0.10/24, interface: eth0 }', /vip holds .*: not available/);
-test(refused, 'tls: { cert: x, key: y, ca: z }', /tls holds .*: not available/);
 
 test('the defaults of what this version does not do may be written down', (t) => {
   const text = `${GOOD}
@@ -231,6 +230,38 @@ vip:
 tls:
 `;
   t.notThrows(() => load({ text }));
+});
+
+const FILES = 'tls: { cert: c.pem, key: c.key, ca: ca.pem }';
+const SECURE = {
+  'heartbeat.url': 'https://10.0.0.11:7400',
+  'heartbeat.peers': '[https://10.0.0.12:7400]',
+  'controller.url': 'https://10.0.0.11:7300',
+};
+
+test('I5: the files of the certificate are read; without them the links are plain', (t) => {
+  const { tls } = load({ text: `${GOOD}\n${FILES}\n`, overrides: SECURE });
+  t.deepEqual(tls, { cert: 'c.pem', key: 'c.key', ca: 'ca.pem' });
+  t.is(load({}).tls, null);
+});
+
+test('I5: URLs that do not fit to tls are refused, each by its key', (t) => {
+  const { message } = errorOf(() => load({ text: `${GOOD}\n${FILES}\n` }));
+  for (const key of ['heartbeat.url', 'heartbeat.peers', 'controller.url']) {
+    t.regex(message, new RegExp(`${key} holds http://.*; expected .*https://, because tls is set`));
+  }
+  const plain = errorOf(() => load({ overrides: SECURE })).message;
+  t.regex(plain, /heartbeat.peers holds https:.*http:\/\/, because tls is not set/);
+  const one = { ...SECURE, 'heartbeat.peers': '[http://10.0.0.12:7400]' };
+  const mixed = errorOf(() => load({ text: `${GOOD}\n${FILES}\n`, overrides: one })).message;
+  t.regex(mixed, /1 error/);
+  t.regex(mixed, /heartbeat.peers holds http:\/\/10.0.0.12:7400; expected/);
+});
+
+test('I5: one file of the certificate without the others is refused', (t) => {
+  const { message } = errorOf(() => load({ text: `${GOOD}\ntls: { cert: c.pem, ca: ca.pem }\n` }));
+  t.regex(message, /1 error/);
+  t.regex(message, /tls.key is missing; expected .* because tls.cert and tls.ca are set/);
 });
 
 test('unsafe timers are refused with the law and the numbers', (t) => {

@@ -1,0 +1,39 @@
+import type { Problem } from './problems.ts';
+import type { TlsConfig } from './types.ts';
+
+export interface TlsValues {
+  readonly 'tls.cert': string | null;
+  readonly 'tls.key': string | null;
+  readonly 'tls.ca': string | null;
+}
+
+/** The files, when all three are named; null: plain HTTP. */
+export function tlsConfigOf(values: TlsValues): TlsConfig | null {
+  const { 'tls.cert': cert, 'tls.key': key, 'tls.ca': ca } = values;
+  return cert === null || key === null || ca === null ? null : { cert, key, ca };
+}
+
+/** One file without the others is of no use. */
+export function tlsProblems(values: TlsValues): Problem[] {
+  const names = ['tls.cert', 'tls.key', 'tls.ca'] as const;
+  const set = names.filter((name) => values[name] !== null);
+  if (set.length === 0) return [];
+  const text = `is missing; expected the path of a file, because ${set.join(' and ')} ${set.length === 1 ? 'is' : 'are'} set`;
+  return names.filter((name) => values[name] === null).map((key) => ({ key, text, source: null }));
+}
+
+/** With `tls` every link is encrypted, without it none is: a URL that says something else is a mistake. */
+export function schemeProblems(
+  values: TlsValues,
+  urls: readonly (readonly [key: string, url: string])[],
+): Problem[] {
+  // With one file alone nobody knows what is meant; that is told already.
+  if (tlsProblems(values).length > 0) return [];
+  const isSecure = tlsConfigOf(values) !== null;
+  const expected = isSecure ? 'https:' : 'http:';
+  return urls.flatMap(([key, url]) => {
+    if (new URL(url).protocol === expected) return [];
+    const why = isSecure ? 'https://, because tls is set' : 'http://, because tls is not set';
+    return [{ key, text: `holds ${url}; expected a URL that begins with ${why}`, source: null }];
+  });
+}
