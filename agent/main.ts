@@ -10,7 +10,7 @@ import { exitCodes, UserError } from '@understudy/shared/runtime/errors';
 import { type Log, makeLog } from '@understudy/shared/runtime/log';
 import { NodeAgent } from '@understudy/shared/runtime/tls/connect';
 import { Credentials } from '@understudy/shared/runtime/tls/credentials';
-import { isOpenToOthers } from '@understudy/shared/runtime/tls/plain';
+import { certificateProblems } from '@understudy/shared/runtime/tls/problems';
 import { watchCredentials } from '@understudy/shared/runtime/tls/watch';
 import { version } from '@understudy/shared/runtime/version';
 import { Cgroup, cgroupPathHere } from './executor/cgroup.ts';
@@ -47,24 +47,19 @@ export async function runAgent(config: AgentConfig): Promise<number> {
 
 /** How controllers are reached over TLS; undefined: they are reached in plain HTTP. */
 async function openSecure(config: AgentConfig, log: Log): Promise<NodeAgent | undefined> {
-  const { pair, agent, tls, controllers } = config;
+  const { pair, agent, tls } = config;
   const { wallMs } = systemClock;
-  if (tls !== null) {
-    const self = { pair, kind: 'agent', id: agent } as const;
-    const credentials = await Credentials.open({ files: tls, self, wallMs });
-    watchCredentials({
-      ...{ credentials, wallMs },
-      tell: ({ level, message, facts }) => log[level](message, facts),
-    });
-    return new NodeAgent({ credentials, pair });
+  const self = { pair, kind: 'agent', id: agent } as const;
+  const credentials = tls === null ? null : await Credentials.open({ files: tls, self, wallMs });
+  for (const { what, problem, advice } of certificateProblems(config, wallMs())) {
+    log.warn(`${what}: ${problem}`, { advice });
   }
-  const open = controllers.filter((url) => isOpenToOthers(new URL(url).hostname));
-  if (open.length > 0) {
-    const message =
-      'token and orders travel unencrypted: set tls (`understudy cert` makes certificates)';
-    log.warn(message, { controllers: open });
-  }
-  return undefined;
+  if (credentials === null) return undefined;
+  watchCredentials({
+    ...{ credentials, wallMs },
+    tell: ({ level, message, facts }) => log[level](message, facts),
+  });
+  return new NodeAgent({ credentials, pair });
 }
 
 interface AgentParts {

@@ -4,7 +4,7 @@ import type { ControllerHostConfig } from '@understudy/shared/runtime/config/typ
 import { exitCodes, messageOf, UserError } from '@understudy/shared/runtime/errors';
 import { type Log, makeLog } from '@understudy/shared/runtime/log';
 import { Credentials } from '@understudy/shared/runtime/tls/credentials';
-import { isOpenToOthers } from '@understudy/shared/runtime/tls/plain';
+import { certificateProblems } from '@understudy/shared/runtime/tls/problems';
 import { Heartbeat } from './heartbeat.ts';
 import { makeServiceManager } from './supervise/service-manager.ts';
 import { CertificateWatch } from './tls/certificate-watch.ts';
@@ -70,27 +70,17 @@ export async function runHeartbeat(
 }
 
 async function openCertificates(
-  { pair, node, tls, heartbeat, controller }: ControllerHostConfig,
+  config: ControllerHostConfig,
   log: Log,
 ): Promise<CertificateWatch | null> {
+  const { pair, node, tls } = config;
   const { wallMs } = systemClock;
-  if (tls !== null) {
-    const self = { pair, kind: 'node', id: node } as const;
-    const credentials = await Credentials.open({ files: tls, self, wallMs });
-    return new CertificateWatch({ credentials, wallMs, log });
+  const self = { pair, kind: 'node', id: node } as const;
+  const credentials = tls === null ? null : await Credentials.open({ files: tls, self, wallMs });
+  for (const { what, problem, advice } of certificateProblems(config, wallMs())) {
+    log.warn(`${what}: ${problem}`, { advice });
   }
-  const open = {
-    'heartbeat.listen': heartbeat.listen,
-    ...(controller.command.length > 0 ? {} : { 'controller.listen': controller.listen }),
-  };
-  for (const [setting, { host, port }] of Object.entries(open)) {
-    if (!isOpenToOthers(host)) continue;
-    log.warn('token and data travel unencrypted: set tls (`understudy cert` makes certificates)', {
-      setting,
-      listen: `${host}:${port}`,
-    });
-  }
-  return null;
+  return credentials === null ? null : new CertificateWatch({ credentials, wallMs, log });
 }
 
 /** A defect ends the process at once: the kernel ends the controller with it, and the lease runs out. */

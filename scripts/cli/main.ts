@@ -3,6 +3,7 @@ import { version } from '@understudy/shared/runtime/version';
 import { Command, CommanderError } from 'commander';
 import { addAgentCommand } from './commands/agent.ts';
 import { addAuditCommand } from './commands/audit.ts';
+import { addCertCommand } from './commands/cert.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addDrillCommand } from './commands/drill.ts';
@@ -70,6 +71,7 @@ export function buildProgram(): Command {
     addConfigCommand,
     addInstallCommand,
     addDoctorCommand,
+    addCertCommand,
     addLocalCommand,
   ]) {
     add(program);

@@ -26,6 +26,16 @@ const statusSchema = z.object({
   disagreements: z.array(z.string()).default([]),
   promise: z.array(worstCaseSchema).default([]),
   measured: z.array(measuredSchema).default([]),
+  /** Of the node's certificate; null: it speaks plain HTTP. */
+  certificate: z
+    .object({
+      expiresAt: z.string(),
+      expiresInMs: z.number(),
+      authorityExpiresAt: z.string(),
+      authorityExpiresInMs: z.number(),
+      problem: z.string().nullable(),
+    })
+    .nullish(),
   /** How the last tenure of that heartbeat ended. */
   lastDemotion: z
     .object({ term: z.string(), reason: z.string(), detail: z.string(), at: z.string() })

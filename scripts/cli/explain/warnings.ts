@@ -1,7 +1,10 @@
 import { formatDurationMs } from '@understudy/shared/kernel/duration';
+import { WARN_BEFORE_MS } from '@understudy/shared/runtime/tls/expiry';
 import type { HeartbeatStatus } from '../client/heartbeat-status.ts';
 
-/** What an operator must not overlook: failsafe, and a pause with the time that is left of it. */
+const DAY_MS = 86_400_000;
+
+/** What an operator must not overlook: failsafe, a pause with the time that is left of it, certificates that end soon. */
 export function warningsOf(statuses: readonly HeartbeatStatus[]): readonly string[] {
   const failsafe = statuses.filter((status) => status.failsafe === true);
   const paused = statuses.filter((status) => status.paused === true);
@@ -12,7 +15,24 @@ export function warningsOf(statuses: readonly HeartbeatStatus[]): readonly strin
         'Nobody else can take over, and nothing can be committed, until the database is back.',
     ),
     ...(paused.length === 0 ? [] : [pauseLine(paused)]),
+    ...statuses.flatMap(certificateLines),
   ];
+}
+
+function certificateLines({ node, certificate }: HeartbeatStatus): string[] {
+  if (certificate === null || certificate === undefined) return [];
+  const { expiresInMs, expiresAt, authorityExpiresInMs, authorityExpiresAt, problem } = certificate;
+  return [
+    ...expiryLines(`the certificate of ${node}`, expiresInMs, expiresAt),
+    ...expiryLines(`the authority that ${node} trusts`, authorityExpiresInMs, authorityExpiresAt),
+    ...(problem === null ? [] : [`the new certificate of ${node} is not used: ${problem}`]),
+  ];
+}
+
+function expiryLines(what: string, leftMs: number, at: string): string[] {
+  if (leftMs >= WARN_BEFORE_MS) return [];
+  if (leftMs < 0) return [`!!! ${what} has expired on ${at}: new connections are refused`];
+  return [`${what} expires in ${Math.floor(leftMs / DAY_MS)} days, on ${at}`];
 }
 
 function pauseLine(paused: readonly HeartbeatStatus[]): string {
