@@ -133,7 +133,9 @@ export function isStoreAway({ status, body }: Reply): boolean {
 export function describeReply(reply: Reply): string {
   const error = errorOf(reply.body);
   const said = [error?.code, error?.message].filter((part) => typeof part === 'string').join(': ');
-  const words = reply.status === 401 || reply.status === 403 ? 'refuses our token' : 'answered no';
+  const what = String(error?.code).includes('certificate') ? 'certificate' : 'token';
+  const isRefusal = reply.status === 401 || reply.status === 403;
+  const words = isRefusal ? `refuses our ${what}` : 'answered no';
   return `${words} (${reply.status}${said === '' ? '' : ` ${said}`})`;
 }
 

@@ -187,7 +187,8 @@ export class PeerLink {
       .catch((error: unknown) => {
         throw isCancel(error) ? new Error(`no answer within ${timeoutMs} ms`) : error;
       });
-    if (response.status === 401) throw new Error('it refuses our token (401)');
+    const isOfCertificate = response.data.includes('certificate-needed');
+    if (response.status === 401 && !isOfCertificate) throw new Error('it refuses our token (401)');
     if (response.status !== 200) {
       throw new Error(`it answered ${response.status}: ${String(response.data).slice(0, 200)}`);
     }

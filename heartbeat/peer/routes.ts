@@ -14,7 +14,7 @@ import {
 } from '@understudy/shared/protocol/peer';
 import type { Log } from '@understudy/shared/runtime/log';
 import { isSameSecret } from '@understudy/shared/runtime/secret';
-import { doubtOf, kindDoubtOf } from '@understudy/shared/runtime/tls/shown';
+import { doubtOf, nodeDoubtOf } from '@understudy/shared/runtime/tls/shown';
 import type Koa from 'koa';
 import type { z } from 'zod';
 import { readBody } from '../http/body.ts';
@@ -83,7 +83,7 @@ function answering(options: PeerRoutesOptions): Koa.Middleware {
       return refuse(context, 401, 'unauthorized', 'the token is not that of this pair');
     }
     const { pair, needsCertificate } = options;
-    const doubt = needsCertificate ? kindDoubtOf(context.req.socket, { pair, kind: 'node' }) : null;
+    const doubt = needsCertificate ? nodeDoubtOf(context.req.socket, pair) : null;
     if (doubt !== null) {
       note(`a peer was refused: ${doubt.message}`, context.ip);
       return refuse(context, doubt.status, doubt.code, doubt.message);

@@ -44,16 +44,13 @@ export function doubtOf(socket: Duplex, member: Member): Doubt | null {
   return { code: 'wrong-certificate', status: 403, message };
 }
 
-/** Why whoever is there does not count as any member of that kind; null: he does. */
-export function kindDoubtOf(
-  socket: Duplex,
-  { pair, kind }: Pick<Member, 'pair' | 'kind'>,
-): Doubt | null {
+/** Why whoever is there does not count as any node of the pair; null: he does. */
+export function nodeDoubtOf(socket: Duplex, pair: string): Doubt | null {
   const shown = shownOn(socket);
   const doubt = strangerDoubt(shown);
   if (doubt !== null || shown.type !== 'good') return doubt;
-  if (shown.members.some((each) => each.pair === pair && each.kind === kind)) return null;
-  const message = `the certificate is made for ${describeMembers(shown.members)}; expected one of a${kind === 'agent' ? 'n agent' : ' node'} of the pair ${pair}`;
+  if (shown.members.some((each) => each.pair === pair && each.kind === 'node')) return null;
+  const message = `the certificate is made for ${describeMembers(shown.members)}; expected one of a node of the pair ${pair}`;
   return { code: 'wrong-certificate', status: 403, message };
 }
 

@@ -9,7 +9,7 @@ import { createPair } from '@understudy/scripts/cli/create';
 import { type Postgres, startPostgres } from '@understudy/scripts/postgres/start';
 import { deriveTimers } from '@understudy/shared/kernel/timers';
 import type { FromController, ToController } from '@understudy/shared/protocol/tenure';
-import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
+import type { ControllerHostConfig, TlsConfig } from '@understudy/shared/runtime/config/types';
 import type { ExecutionContext } from 'ava';
 import pg from 'pg';
 import { takePort } from '../../support/cluster/ports.ts';
@@ -44,6 +44,8 @@ export interface BenchOptions {
   readonly until?: 'ready' | 'notReady';
   readonly retention?: ControllerHostConfig['retention'];
   readonly outputLimit?: number;
+  /** The files of its certificate: it speaks TLS. */
+  readonly tls?: TlsConfig | null;
 }
 
 /** All history is kept. */
@@ -89,12 +91,13 @@ export class Bench {
       until = 'ready',
       retention = keepAll,
       outputLimit = 64 * 1024 ** 2,
+      tls = null,
     }: BenchOptions = {},
   ): Promise<Bench> {
     const schema = 'understudy';
     const database = beside?.database ?? (await newDatabase(postgres, schema, keystore));
     const listen = { host: '127.0.0.1', port: await takePort() };
-    const url = `http://127.0.0.1:${listen.port}`;
+    const url = `${tls === null ? 'http' : 'https'}://127.0.0.1:${listen.port}`;
     const child = fork(controllerMain, { env: { ...process.env, ...env }, stdio: 'inherit' });
     const bench = new Bench(child, url, database);
     t.teardown(async () => {
@@ -102,7 +105,7 @@ export class Bench {
       if (child.exitCode === null && child.signalCode === null) await bench.ended;
     });
     const config = {
-      ...{ pair: PAIR, node, schema, token: TOKEN, database, keystore, tls: null },
+      ...{ pair: PAIR, node, schema, token: TOKEN, database, keystore, tls },
       controller: { listen, url },
       timers: deriveTimers(2_000).timers,
       agents: { beatEveryMs: 500, lostAfterMs },
