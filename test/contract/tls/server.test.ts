@@ -232,6 +232,29 @@ test('Whoever connects and says nothing does not keep a port from closing', asyn
   await t.notThrowsAsync(closed);
 });
 
+test('A port that closes answers whoever has shaken hands already, and keeps nobody else', async (t) => {
+  const { authority, server, port } = await stage(t);
+  const options = { host: '127.0.0.1', port, ca: authority.certificate };
+  const agent = new Agent({ keepAlive: true, ca: authority.certificate });
+  t.teardown(() => agent.destroy());
+  t.is(await ask(port, { agent }), 'certificate-needed', 'one is idle');
+  const fresh = connectSecure(options);
+  await once(fresh, 'secureConnect');
+  // Its handshake begins before the port closes, and ends after it.
+  const late = connect(port, '127.0.0.1');
+  await once(late, 'connect');
+  await t.notThrowsAsync(ask(port, { agent: false, ca: authority.certificate }));
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeIdleConnections();
+  const answers = [fresh, connectSecure({ ...options, socket: late })].map(async (socket) => {
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    return answer.toString().split('\r\n', 1)[0];
+  });
+  t.deepEqual(await Promise.all(answers), ['HTTP/1.1 200 OK', 'HTTP/1.1 200 OK']);
+  await t.notThrowsAsync(closed);
+});
+
 test('A file that can not be used changes nothing, and is told of', async (t) => {
   const { authority, own, port } = await stage(t);
   const told: string[] = [];
