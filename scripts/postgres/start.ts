@@ -8,6 +8,7 @@ import pg from 'pg';
 import { type Account, chooseAccount } from './account.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
 import { CLUSTER_USER, type Cluster, postgresEnvironment, prepareCluster } from './cluster.ts';
+import { endServer, hasEnded } from './end.ts';
 import { freePort, isPortFree, portHolder } from './port.ts';
 
 export interface PostgresOptions {
@@ -40,7 +41,6 @@ export interface Postgres {
 }
 
 const READY_WITHIN_MS = 60_000;
-const STOP_WITHIN_MS = 10_000;
 
 /**
  * Starts PostgreSQL, from the programs that npm installed, on a data folder of its own, and waits
@@ -166,19 +166,6 @@ async function untilReady(server: ChildProcess, url: string, logFile: string): P
   const lines = readFileSync(logFile, 'utf8').trim().split('\n').slice(-5);
   const said = lines.join('\n').trim() || messageOf(problem);
   throw new UserError(`PostgreSQL did not start (log ${logFile}):\n${said}`);
-}
-
-async function endServer(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  for (const each of [signal, 'SIGQUIT', 'SIGKILL'] as const) {
-    if (hasEnded(server)) return;
-    const ended = once(server, 'exit', { signal: AbortSignal.timeout(STOP_WITHIN_MS) });
-    server.kill(each);
-    await ended.catch(() => undefined);
-  }
-}
-
-function hasEnded(server: ChildProcess): boolean {
-  return server.exitCode !== null || server.signalCode !== null;
 }
 
 function urlOf(cluster: Cluster, port: number, database: string): string {
