@@ -5,11 +5,11 @@
  * main process leaves behind is ended and mentioned.
  */
 
-import type { ChildProcess } from 'node:child_process';
 import { statSync } from 'node:fs';
-import { spawnTied, spawnUntied } from '@understudy/shared/runtime/child';
+import { tiedCommand, untiedCommand, withParent } from '@understudy/shared/runtime/child';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Outcome } from '../attempt/attempt.ts';
+import type { Exit, Launched, Launcher } from '../launch/port.ts';
 import type { Account } from './account.ts';
 import { findProgram } from './find-program.ts';
 import { Output, type OutputWatch } from './output.ts';
@@ -35,6 +35,7 @@ export interface Execution {
 
 /** What all attempts of a worker share. */
 export interface Premises {
+  readonly launch: Launcher;
   readonly trees: Trees;
   readonly outputs: OutputWatch;
   /** Whether all that this process starts ends with it, without a tie of its own. */
@@ -85,15 +86,13 @@ export async function execute(execution: Execution, premises: Premises): Promise
   try {
     output = new Output(execution.log, execution.outputLimit);
     if (account !== null) output.giveTo(account);
-    const start = premises.isTied() ? spawnUntied : spawnTied;
-    const child = start([found.path, ...rest], {
-      env: { ...env },
-      stdio: ['ignore', output.file, output.file],
-      ...(cwd === null ? {} : { cwd }),
-      ...(account === null ? {} : { account }),
+    const whole = [found.path, ...rest];
+    const launched = await premises.launch({
+      command: (premises.isTied() ? untiedCommand : tiedCommand)(whole, account),
+      env: withParent(env),
+      ...{ cwd, output: output.file },
     });
-    await spawned(child);
-    return { type: 'running', running: watch(child, output, execution, premises) };
+    return { type: 'running', running: watch(launched, output, execution, premises) };
   } catch (error) {
     output?.close();
     return { type: 'not-started', reason: messageOf(error) };
@@ -108,20 +107,12 @@ function folderProblem(path: string): string | null {
   return found.isDirectory() ? null : `ENOTDIR: ${path} is no folder`;
 }
 
-function spawned(child: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', reject);
-  });
-}
-
 function watch(
-  child: ChildProcess,
+  { pid, exited }: Launched,
   output: Output,
   execution: Execution,
   { trees, outputs }: Premises,
 ): Running {
-  const pid = child.pid as number;
   const tree = trees.add({ pid, carries: execution.carries });
   const ending = new Ending(tree, execution);
   const { outputLimit } = execution;
@@ -131,9 +122,7 @@ function watch(
       : outputs.add(output, () =>
           ending.begin({ outcome: 'signalled', reason: tooLong(outputLimit) }),
         );
-  const ended = new Promise<Exit>((resolve) => {
-    child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
-  }).then(async (exit): Promise<Ended> => {
+  const ended = exited.then(async (exit): Promise<Ended> => {
     const remains = await tree.end(ending.over());
     unwatch();
     const dropped = output.close();
@@ -145,11 +134,6 @@ function watch(
     end: (cause, graceMs) => ending.begin(cause, graceMs),
     written: () => output.bytes,
   };
-}
-
-interface Exit {
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
 }
 
 /** Brings an attempt to an end that was asked for, or that its time limit demands. */

@@ -8,6 +8,7 @@ import { killGroup } from '@understudy/shared/runtime/child';
 import type { Cgroup } from './cgroup.ts';
 import { type Kin, keyOf, membersOf } from './kinship.ts';
 import { allPids, isThere, kinOf, lastPid, startTicksOf } from './process-table.ts';
+import { Starts } from './starts.ts';
 
 export interface Trunk {
   readonly pid: number;
@@ -40,9 +41,7 @@ const SHORT_MS = 2_000;
 export class Trees {
   readonly #cgroup: Cgroup | null;
   readonly #trees = new Set<Tree>();
-  /** Starts under way, by number: what they start is there before its tree is. */
-  readonly #starting = new Set<number>();
-  #lastStart = 0;
+  readonly #starts = new Starts();
 
   constructor(cgroup: Cgroup | null) {
     this.#cgroup = cgroup;
@@ -50,16 +49,14 @@ export class Trees {
 
   /** A process is about to be started. To be called: when its tree was added, or when there will be none. */
   expect(): () => void {
-    this.#lastStart += 1;
-    const start = this.#lastStart;
-    this.#starting.add(start);
-    return () => this.#starting.delete(start);
+    return this.#starts.begin();
   }
 
   /** A process was started from which others may come. */
   add(trunk: Trunk): Tree {
     const tree = new Tree(trunk, this);
     this.#trees.add(tree);
+    this.#starts.came(trunk.pid);
     return tree;
   }
 
@@ -67,13 +64,36 @@ export class Trees {
     this.#trees.delete(tree);
   }
 
+  /**
+   * Whether nobody can have been left behind by a tree that has just lost its first process: all who are in the cgroup
+   * are first processes of others, or were just being started as such. Had the tree left anybody behind, he or
+   * who started him would be among those who are there now. `seen` as for `strays`.
+   */
+  async isNobodyLeft(seen: Map<string, number>): Promise<boolean> {
+    const others = this.#othersThanTrunks();
+    const { last } = this.#starts;
+    if (others === null) return false;
+    if (await this.#starts.explain(others, LONGEST_PAUSE_MS)) return true;
+    for (const kin of kinOf(others)) seen.set(keyOf(kin), last);
+    return false;
+  }
+
+  /** Whether all of these, who live, are what is being started. What is started from now on is nobody's remains. */
+  async areStarts(unclear: readonly Kin[]): Promise<boolean> {
+    return await this.#starts.explain(pidsOf(unclear), LONGEST_PAUSE_MS);
+  }
+
   /** Processes that may belong to a tree whose members have pids above this one, should that be asked. */
   candidates(above: () => number): Kin[] {
     if (this.#cgroup === null) return kinOf(allPids(above())).filter(({ pid }) => !isSpared(pid));
-    // Most trees end with nobody left: then there is no more to read than this one list.
+    return kinOf(this.#cgroup.pids().filter((pid) => !isSpared(pid)));
+  }
+
+  /** Who is in the cgroup and is not the first process of a tree; null where there is none. */
+  #othersThanTrunks(): number[] | null {
+    if (this.#cgroup === null) return null;
     const trunks = new Set([...this.#trees].filter((tree) => tree.isAlive).map(({ pid }) => pid));
-    const pids = this.#cgroup.pids().filter((pid) => !isSpared(pid));
-    return pids.every((pid) => trunks.has(pid)) ? [] : kinOf(pids);
+    return this.#cgroup.pids().filter((pid) => !isSpared(pid) && !trunks.has(pid));
   }
 
   /**
@@ -87,9 +107,9 @@ export class Trees {
     const claimed = new Set([asking, ...others].flatMap((tree) => tree.membersOf(table)));
     const unclaimed = table.filter((kin) => !claimed.has(kin));
     for (const kin of unclaimed) {
-      if (!seen.has(keyOf(kin))) seen.set(keyOf(kin), this.#lastStart);
+      if (!seen.has(keyOf(kin))) seen.set(keyOf(kin), this.#starts.last);
     }
-    const firstOpen = Math.min(Number.POSITIVE_INFINITY, ...this.#starting);
+    const { firstOpen } = this.#starts;
     const isClear = (kin: Kin): boolean => (seen.get(keyOf(kin)) ?? 0) < firstOpen;
     const strays = unclaimed.filter(isClear);
     const isOwn = ({ startTime }: Kin): boolean =>
@@ -156,8 +176,12 @@ export class Tree {
   async end(withinMs: number): Promise<Remains> {
     this.isAlive = false;
     const killAtMs = performance.now() + withinMs;
-    const killed = new Set<string>();
     const seen = new Map<string, number>();
+    if (await this.#trees.isNobodyLeft(seen)) {
+      this.#trees.remove(this);
+      return NOTHING;
+    }
+    const killed = new Set<string>();
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       const table = this.#candidates();
       const members = this.membersOf(table);
@@ -165,7 +189,8 @@ export class Tree {
       const left = [...members, ...own];
       const nowMs = performance.now();
       const isStuck = killed.size > 0 && nowMs > killAtMs + STUCK_AFTER_MS;
-      if (left.length + unclear.length === 0 || isStuck) {
+      const isOver = left.length === 0 && (await this.#trees.areStarts(unclear));
+      if (isOver || isStuck) {
         this.#trees.remove(this);
         if (killed.size + left.length + doubtful.length === 0) return NOTHING;
         return { killed: killed.size, survivors: pidsOf(left), doubtful: pidsOf(doubtful) };

@@ -20,7 +20,10 @@ export interface BuiltInWorkerOptions {
 
 const program = fileURLToPath(new URL('../worker/main.js', import.meta.url));
 
-/** To start a program costs the more the more memory the worker has: it keeps little of what is soon garbage. */
+/**
+ * Where Node has to start the programs (`agent/launch`), each costs the more the more memory the worker has: it keeps
+ * little of what is soon garbage.
+ */
 const kept = ['--max-semi-space-size=1'];
 
 /** How often the worker is asked whether it is well, and how many answers in a row it may owe. */

@@ -1,6 +1,6 @@
 /**
- * The worker's process. It is kept small, because it starts many programs: no log library, no HTTP
- * library; what it has to say goes over the channel to the agent's heartbeat.
+ * The worker's process. It is kept small, because where Node has to start the programs each costs the more the more
+ * memory it has: no log library, no HTTP library; what it has to say goes over the channel to the agent's heartbeat.
  */
 
 import { endIfOrphaned } from '@understudy/shared/runtime/child';

@@ -10,6 +10,8 @@ import { ModuleHosts } from '../executor/module-hosts.ts';
 import { OutputWatch } from '../executor/output.ts';
 import { environmentOfHosts, type Workshop } from '../executor/perform.ts';
 import { Trees } from '../executor/trees.ts';
+import { openLauncher } from '../launch/open-launcher.ts';
+import type { Launcher } from '../launch/port.ts';
 import { openDataFolder } from '../spool/folder.ts';
 import { bootId } from '../spool/lock.ts';
 import { logPath, removeLogsExcept } from '../spool/log-file.ts';
@@ -45,7 +47,11 @@ export async function openWorker(config: WorkerConfig, ports: WorkerPorts): Prom
   const onNews = (): void => news.tell();
   const onStarted = (): void => news.tellOfStart();
   const { incarnation } = config;
-  const workshop = makeWorkshop({ config, ports, data: folder.path, ownerPrefix, cgroup, guard });
+  const launch = await openLauncher((reason) => {
+    log(ports, 'info', 'programs are started by Node, which takes longer', { reason });
+  });
+  const enclosed = { cgroup, guard, launch };
+  const workshop = makeWorkshop({ config, ports, data: folder.path, ownerPrefix, ...enclosed });
   const runner = new Runner({ ledger, folder, workshop, nowMs, onNews, onStarted, onFault });
   const contact = new ContactWatch({ nowMs, isolate: (proven) => runner.isolate(proven) });
   const reporter = new Reporter({
@@ -82,6 +88,7 @@ interface WorkshopParts {
   readonly ownerPrefix: string;
   readonly cgroup: Cgroup | null;
   readonly guard: CgroupGuard | null;
+  readonly launch: Launcher;
 }
 
 /** Brings this worker, and so all that it will start, into a cgroup of its own where one can be made. */
@@ -95,7 +102,7 @@ function enclose(data: string): Pick<WorkshopParts, 'cgroup' | 'guard'> & { foun
 }
 
 function makeWorkshop(parts: WorkshopParts): Workshop {
-  const { config, ports, data, ownerPrefix, cgroup, guard } = parts;
+  const { config, ports, data, ownerPrefix, cgroup, guard, launch } = parts;
   const { incarnation, users } = config;
   const trees = new Trees(cgroup);
   const hosts = new ModuleHosts({
@@ -105,7 +112,7 @@ function makeWorkshop(parts: WorkshopParts): Workshop {
   });
   const isTied = (): boolean => guard?.isWatching ?? false;
   const outputs = new OutputWatch();
-  return { trees, hosts, outputs, isTied, ownerPrefix, incarnation, data, users };
+  return { launch, trees, hosts, outputs, isTied, ownerPrefix, incarnation, data, users };
 }
 
 /** What was started and not ended under an earlier worker is lost: nobody knows how it went. */

@@ -1,4 +1,4 @@
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -12,8 +12,14 @@ export interface TiedOptions {
    * others first; it must heed it once it is orphaned.
    */
   readonly deathSignal?: 'KILL' | 'TERM';
-  /** As whom the program runs; for that this process must be root. A number without a name has no other groups. */
-  readonly account?: { readonly uid: number; readonly gid: number; readonly name: string | null };
+  readonly account?: Account;
+}
+
+/** As whom a program runs; for that this process must be root. A number without a name has no other groups. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+  readonly name: string | null;
 }
 
 /**
@@ -23,28 +29,37 @@ export interface TiedOptions {
  * `UNDERSTUDY_PARENT` holds our pid, so that a child can see that its parent died before it was tied.
  */
 export function spawnTied(command: readonly string[], options: TiedOptions = {}): ChildProcess {
-  const tie = ['--pdeathsig', options.deathSignal ?? 'KILL', ...accountArguments(options.account)];
-  return spawn(setpriv(), [...tie, '--', ...command], spawnOptions(options));
+  const { account = null, deathSignal } = options;
+  const [program = '', ...rest] = tiedCommand(command, account, deathSignal);
+  return spawn(program, rest, {
+    detached: true,
+    env: withParent(options.env ?? process.env),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    stdio: options.stdio ?? ['ignore', 'inherit', 'inherit'],
+  });
+}
+
+/** What is to be started so that a command is tied to this process, for who starts it in another way. */
+export function tiedCommand(
+  command: readonly string[],
+  account: Account | null,
+  deathSignal: TiedOptions['deathSignal'] = 'KILL',
+): readonly string[] {
+  const tie = ['--pdeathsig', deathSignal, ...accountArguments(account)];
+  return [setpriv(), ...tie, '--', ...command];
 }
 
 /** The same without the tie, where the program ends with us for another reason. */
-export function spawnUntied(
+export function untiedCommand(
   command: readonly string[],
-  options: Omit<TiedOptions, 'deathSignal'> = {},
-): ChildProcess {
-  const { account } = options;
-  const [program = '', ...rest] =
-    account === undefined ? command : [setpriv(), ...accountArguments(account), '--', ...command];
-  return spawn(program, rest, spawnOptions(options));
+  account: Account | null,
+): readonly string[] {
+  return account === null ? command : [setpriv(), ...accountArguments(account), '--', ...command];
 }
 
-function spawnOptions(options: TiedOptions): SpawnOptions {
-  return {
-    detached: true,
-    env: { ...(options.env ?? process.env), UNDERSTUDY_PARENT: String(process.pid) },
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    stdio: options.stdio ?? ['ignore', 'inherit', 'inherit'],
-  };
+/** The environment of a child, which can see by it that its parent has died. */
+export function withParent<T extends NodeJS.ProcessEnv>(env: T): T & { UNDERSTUDY_PARENT: string } {
+  return { ...env, UNDERSTUDY_PARENT: String(process.pid) };
 }
 
 let setprivPath: string | null = null;
@@ -56,8 +71,8 @@ function setpriv(): string {
   return setprivPath;
 }
 
-function accountArguments(account: TiedOptions['account']): string[] {
-  if (account === undefined) return [];
+function accountArguments(account: Account | null): string[] {
+  if (account === null) return [];
   const groups = account.name === null ? '--clear-groups' : '--init-groups';
   return ['--reuid', String(account.uid), '--regid', String(account.gid), groups];
 }

@@ -27,12 +27,13 @@ const adapterFolders = [
   'controller/http',
   'controller/stream',
   'controller/console',
+  'agent/launch',
   'agent/worker',
   'agent/supervise',
   'scripts',
   'test',
 ] as const;
-const adapterPackages = ['pg', 'koa', '@koa/router', 'axios'] as const;
+const adapterPackages = ['pg', 'koa', '@koa/router', 'axios', 'koffi'] as const;
 
 const workspaces = ['shared', 'heartbeat', 'controller', 'agent', 'scripts', 'test'] as const;
 type Workspace = (typeof workspaces)[number];

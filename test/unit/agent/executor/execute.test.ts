@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { execute, type Running } from '@understudy/agent/executor/execute';
 import { OutputWatch } from '@understudy/agent/executor/output';
 import { Trees } from '@understudy/agent/executor/trees';
+import { openLauncher } from '@understudy/agent/launch/open-launcher';
 import test, { type ExecutionContext } from 'ava';
 
 /** Runs a script as a worker does that can make no cgroup. */
@@ -11,6 +12,7 @@ async function run(t: ExecutionContext, script: string, graceMs = 5_000) {
   const folder = mkdtempSync(join(tmpdir(), 'understudy-execute-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const log = join(folder, 'log');
+  const launch = await openLauncher((reason) => t.fail(reason));
   const executed = await execute(
     {
       command: ['/bin/sh', '-c', script],
@@ -18,7 +20,7 @@ async function run(t: ExecutionContext, script: string, graceMs = 5_000) {
       ...{ cwd: null, account: null, timeoutMs: null, graceMs, log, outputLimit: null },
       carries: (environment) => environment.includes(`\0MARK=${folder}\0`),
     },
-    { trees: new Trees(null), outputs: new OutputWatch(), isTied: () => false },
+    { launch, trees: new Trees(null), outputs: new OutputWatch(), isTied: () => false },
   );
   if (executed.type !== 'running') throw new Error(executed.reason);
   t.teardown(() => executed.running.end({ outcome: 'lost', reason: 'the test is over' }, 0));
