@@ -39,8 +39,8 @@ type ToControllerParsed = z.infer<typeof toControllerSchema>;
 const WARM_CHECK_EVERY_MS = 10_000;
 const WARM_RETRY_MS = 500;
 const WARM_CHECK_LIMIT_MS = 2_000;
-/** A pair that has just started has better things to do. */
-const REHEARSE_AFTER_MS = 1_000;
+/** A pair that has just started, or has lost its active while all agents come, has better things to do. */
+const REHEARSE_AFTER_MS = 3_000;
 /** Held for so long without a word, it ends: nobody may be served by halves for ever. */
 const HELD_LIMIT_MS = 10_000;
 /** So long before its end a forwarder takes nothing new. */

@@ -36,7 +36,19 @@ export function isolationOf(contact: Contact, graceMs: number): Isolation | null
   return { killAtMs, endAtMs: Math.max(killAtMs - graceMs, provenAtMs + lostAfterMs / 2) };
 }
 
-/** A worker with nothing to report gives a sign of life this often, so that contact is proven in time. */
-export function signOfLifeMs(lostAfterMs: number | null): number {
-  return Math.min(2_000, (lostAfterMs ?? Number.POSITIVE_INFINITY) / 10);
+/** What the controller that took us in has said of signs of life. */
+export interface SignTerms {
+  /** How long it waits for us; null: it did not say. */
+  readonly lostAfterMs: number | null;
+  /** How often it wants one of a worker with nothing to do; null: as often as of one that works. */
+  readonly idleSignEveryMs: number | null;
+}
+
+/**
+ * A worker with nothing to report gives a sign of life this often. While attempts run it does so for itself, too:
+ * what may not run on without contact is ended in time only if contact is proven all the time.
+ */
+export function signOfLifeMs({ lostAfterMs, idleSignEveryMs }: SignTerms, isIdle: boolean): number {
+  const atWorkMs = Math.min(2_000, (lostAfterMs ?? Number.POSITIVE_INFINITY) / 10);
+  return isIdle ? Math.max(atWorkMs, idleSignEveryMs ?? 0) : atWorkMs;
 }

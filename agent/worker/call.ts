@@ -7,21 +7,15 @@ export interface Lines {
   readonly request: typeof httpRequest;
   /** Kept connections, so that a report costs no handshake. */
   readonly kept: HttpAgent;
-  /** A connection of its own for each request. */
-  readonly single: HttpAgent;
 }
 
 /** Over TLS where there are credentials, else plain. */
 export function makeLines(pair: string, credentials: ClientCredentials | null): Lines {
   const keeping = { keepAlive: true, maxSockets: 4 };
   if (credentials === null) {
-    return { request: httpRequest, kept: new HttpAgent(keeping), single: new HttpAgent() };
+    return { request: httpRequest, kept: new HttpAgent(keeping) };
   }
-  return {
-    request: httpsRequest,
-    kept: new NodeAgent({ ...keeping, pair, credentials }),
-    single: new NodeAgent({ pair, credentials }),
-  };
+  return { request: httpsRequest, kept: new NodeAgent({ ...keeping, pair, credentials }) };
 }
 
 export interface Call {
@@ -54,7 +48,7 @@ export async function callJson(call: Call): Promise<Reply> {
   signal.addEventListener('abort', end);
   if (signal.aborted) end();
   try {
-    const response = await open({ ...call, signal: cut.signal }, call.lines.kept);
+    const response = await open({ ...call, signal: cut.signal });
     return { status: response.statusCode ?? 0, body: parse(await readAll(response)) };
   } catch (error) {
     throw isLate ? new Error(`no answer within ${timeoutMs} ms`) : error;
@@ -64,13 +58,16 @@ export async function callJson(call: Call): Promise<Reply> {
   }
 }
 
-/** Opens a long answer, on a connection of its own. Throws when its headers do not come in time. */
+/**
+ * Opens a long answer, on the connection of the last short one if that is free: whoever registers and asks for its
+ * orders then opens one connection, and a thousand that come at once half as many. Throws when its headers do not
+ * come in time.
+ */
 export async function callStream(call: Call): Promise<IncomingMessage> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), call.timeoutMs);
   try {
-    const signal = AbortSignal.any([call.signal, late.signal]);
-    return await open({ ...call, signal }, call.lines.single);
+    return await open({ ...call, signal: AbortSignal.any([call.signal, late.signal]) });
   } catch (error) {
     if (late.signal.aborted) throw new Error(`no answer within ${call.timeoutMs} ms`);
     throw error;
@@ -79,14 +76,14 @@ export async function callStream(call: Call): Promise<IncomingMessage> {
   }
 }
 
-function open(call: Call, agent: HttpAgent): Promise<IncomingMessage> {
+function open(call: Call): Promise<IncomingMessage> {
   const body = call.body === undefined ? null : Buffer.from(JSON.stringify(call.body));
   return new Promise((resolve, reject) => {
     const request = call.lines.request(
       call.url,
       {
         method: call.method,
-        agent,
+        agent: call.lines.kept,
         signal: call.signal,
         headers: {
           authorization: `Bearer ${call.token}`,

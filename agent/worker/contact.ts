@@ -1,4 +1,4 @@
-import { type Contact, signOfLifeMs } from '../attempt/isolation.ts';
+import { type Contact, type SignTerms, signOfLifeMs } from '../attempt/isolation.ts';
 
 export interface ContactWatchOptions {
   readonly nowMs: () => number;
@@ -13,6 +13,7 @@ const LOOK_EVERY_MS = 100;
 export class ContactWatch {
   readonly #options: ContactWatchOptions;
   #contact: Contact;
+  #terms: SignTerms = { lostAfterMs: null, idleSignEveryMs: null };
 
   constructor(options: ContactWatchOptions) {
     this.#options = options;
@@ -20,8 +21,8 @@ export class ContactWatch {
     setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
   }
 
-  get signOfLifeMs(): number {
-    return signOfLifeMs(this.#contact.lostAfterMs);
+  signOfLifeMs(isIdle: boolean): number {
+    return signOfLifeMs(this.#terms, isIdle);
   }
 
   /** A request that was sent then was answered. */
@@ -30,8 +31,9 @@ export class ContactWatch {
     this.#contact = { ...this.#contact, provenAtMs };
   }
 
-  /** The controller that took us in waits for so long. */
-  agreed(lostAfterMs: number | null): void {
+  /** The controller that took us in said so. */
+  agreed({ lostAfterMs, idleSignEveryMs }: SignTerms): void {
+    this.#terms = { lostAfterMs, idleSignEveryMs };
     this.#contact = { ...this.#contact, lostAfterMs };
   }
 

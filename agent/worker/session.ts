@@ -119,7 +119,7 @@ class Session {
       return null;
     }
     await ledger.raise(parsed.data.term);
-    this.#parts.contact.agreed(parsed.data.lostAfterMs);
+    this.#parts.contact.agreed(parsed.data);
     for (const key of parsed.data.unwanted) await this.#parts.desk.runner.drop(key);
     return parsed.data;
   }

@@ -56,7 +56,7 @@ export async function openWorker(config: WorkerConfig, ports: WorkerPorts): Prom
   const contact = new ContactWatch({ nowMs, isolate: (proven) => runner.isolate(proven) });
   const reporter = new Reporter({
     ...{ ledger, runner, folder, nowMs, random, incarnation, agent: config.agent },
-    signOfLifeMs: () => contact.signOfLifeMs,
+    signOfLifeMs: () => contact.signOfLifeMs(ledger.open === 0),
     onDropped: (report, reason) => {
       log(ports, 'error', 'a report was dropped, no controller takes it', { report, reason });
     },

@@ -43,15 +43,15 @@ export function admit({ context: tenure, ...parts }: AdmissionParts): Koa.Middle
     // A long answer begins now, in the moment in which it was allowed, whenever its first bytes come.
     context.res.flushHeaders();
     parts.gate.letGo(context.res);
-    endWith(context.res, admittedOf(context));
+    endWithCaller(context.res, admittedOf(context)?.caller);
   };
 }
 
 const MOST_LISTENERS = 20;
 
 /** What was opened with a token ends with it. */
-function endWith(response: ServerResponse, admission: Admission | undefined): void {
-  const over = admission?.caller.over ?? null;
+export function endWithCaller(response: ServerResponse, caller: Caller | undefined): void {
+  const over = caller?.over ?? null;
   if (over === null) return;
   const end = () => response.destroy();
   // Many parts look at the end of a long answer.
@@ -78,7 +78,7 @@ export function callerOf(context: Pick<Koa.Context, 'state'>): Caller {
   return admissionOf(context).caller;
 }
 
-function notActive(): Refusal {
+export function notActive(): Refusal {
   return new Refusal('not-active', 'this controller may not act at the moment; try again');
 }
 

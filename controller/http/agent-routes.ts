@@ -1,6 +1,5 @@
 import { formatTerm } from '@understudy/shared/kernel/term';
 import {
-  type OrderWire,
   orderSchema,
   registeredSchema,
   registerSchema,
@@ -11,14 +10,16 @@ import { nameSchema } from '@understudy/shared/protocol/api';
 import type Koa from 'koa';
 import { z } from 'zod';
 import { mayBe } from '../security/roles.ts';
-import { eventText, openEventStream } from '../stream/sse.ts';
+import { orderTexts } from '../stream/order-stream.ts';
+import { openEventStream } from '../stream/sse.ts';
 import type { OrderStream } from '../work/agent-entry.ts';
 import { Refusal } from '../work/refusal.ts';
 import { callerOf } from './admission.ts';
 import type { AppParts } from './app.ts';
 import { Routes } from './routes.ts';
 
-const ordersSchema = z.object({
+/** Who asks for orders: the query. */
+export const ordersSchema = z.object({
   agent: nameSchema,
   incarnation: z.uuid(),
   session: z.coerce.number().int().min(0).default(0),
@@ -36,7 +37,7 @@ const STRANGERS = [
 export function agentProtocolRoutes(parts: AppParts): Routes {
   const { agents, reports, context: tenure } = parts;
   const routes = new Routes('/agent/v1');
-  const textOf = lastText();
+  const textOf = orderTexts();
   routes.post(
     '/register',
     {
@@ -108,13 +109,3 @@ function requireOwn(
 }
 
 const orderTypes = orderSchema.options.map(({ shape }) => shape.type.value);
-
-/** A sign of life goes to each agent in turn: it is written once. */
-function lastText(): (order: OrderWire) => string {
-  let last: OrderWire | null = null;
-  let text = '';
-  return (order) => {
-    if (order !== last) [last, text] = [order, eventText({ type: order.type, data: order })];
-    return text;
-  };
-}

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
 import type Koa from 'koa';
@@ -25,6 +26,17 @@ export function answerErrors(log: Log): Koa.Middleware {
   };
 }
 
+/** The same for a request that was answered before the application. */
+export function answerRefused(response: ServerResponse, error: unknown, log: Log): void {
+  const refusal = refusalOf(error);
+  const { code } = refusal;
+  if (code === 'internal') log.error('a request failed', { error: messageOf(error) });
+  if (refusals[code] === 503) response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
+  response.statusCode = refusals[code];
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.end(JSON.stringify(bodyOf(refusal)));
+}
+
 /** A target that is no path and no URL, like `http://[`: everything that looks at it would throw. */
 function refuseUnreadable(context: Koa.Context): void {
   try {
@@ -46,11 +58,14 @@ function shownPath({ req }: Koa.Context): string {
 }
 
 function answer(context: Koa.Context, refusal: Refusal): void {
-  const { code, message, details } = refusal;
-  const status = refusals[code];
+  const status = refusals[refusal.code];
   context.status = status;
   if (status === 503) context.set('Retry-After', RETRY_AFTER_SECONDS);
-  context.body = { error: { code, message, ...(details === undefined ? {} : { details }) } };
+  context.body = bodyOf(refusal);
+}
+
+function bodyOf({ code, message, details }: Refusal) {
+  return { error: { code, message, ...(details === undefined ? {} : { details }) } };
 }
 
 function refusalOf(error: unknown): Refusal {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Role } from '@understudy/shared/protocol/rights';
 import type { Changes } from '../store/changes.ts';
 import { committed, momentOf, requireStore, type TenureContext } from '../work/context.ts';
@@ -132,5 +132,5 @@ export class TokenBook {
 
 /** How a token is known: its SHA-256, in hexadecimal. */
 export function hashOf(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
+  return hash('sha256', token, 'hex');
 }

@@ -16,7 +16,13 @@ export interface EventStream {
 }
 
 /** A client that reads so slowly is cut off: memory must stay bounded. */
-const MOST_UNREAD_BYTES = 16 * 1024 * 1024;
+export const MOST_UNREAD_BYTES = 16 * 1024 * 1024;
+
+export const STREAM_HEADERS = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-store',
+  'X-Accel-Buffering': 'no',
+} as const;
 
 /** An event as it goes over the wire. */
 export function eventText({ type, id, data }: StreamedEvent): string {
@@ -48,9 +54,7 @@ export function openEventStream(
   });
   req.socket.setNoDelay(true);
   req.setTimeout(0);
-  context.set('Content-Type', 'text/event-stream; charset=utf-8');
-  context.set('Cache-Control', 'no-store');
-  context.set('X-Accel-Buffering', 'no');
+  context.set(STREAM_HEADERS);
   context.status = 200;
   context.body = body;
   if (streamEnd === 'closed') {

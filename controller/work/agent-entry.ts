@@ -22,6 +22,22 @@ export interface AgentEntry {
   stream: OrderStream | null;
   /** When it last said something, monotonic milliseconds. */
   heardAt: number;
+  /** Since when it was seen to have something to do, on the same clock. */
+  atWorkSince: number | null;
+}
+
+/** An agent of a past tenure, which has not come yet. */
+export function absentEntry(record: AgentRecord): AgentEntry {
+  const voice = { heardAt: 0, atWorkSince: null };
+  return {
+    record,
+    isRegistered: false,
+    session: 0,
+    abilities: {},
+    past: [],
+    stream: null,
+    ...voice,
+  };
 }
 
 /** So many replaced incarnations of an agent are remembered. */

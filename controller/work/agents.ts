@@ -6,11 +6,19 @@ import { labelsOfAbilities, selectorOf } from '../dispatch/abilities.ts';
 import { type Candidate, matches } from '../dispatch/queue.ts';
 import { judgeUnknown, unwantedOf } from '../dispatch/reconcile.ts';
 import { openAttempt, type RunRecord } from '../dispatch/run.ts';
+import { idleSignEveryMs, isSilent } from '../dispatch/silence.ts';
 import { abandonRun, cancelRun, loseAttempt } from '../dispatch/transitions.ts';
 import { type By, NOBODY } from '../security/audit.ts';
 import type { Changes } from '../store/changes.ts';
 import type { AgentRecord, EventKind, NewEvent } from '../store/records.ts';
-import { type AgentEntry, type OrderStream, pastOf, refuseLate } from './agent-entry.ts';
+import { Absences } from './absences.ts';
+import {
+  type AgentEntry,
+  absentEntry,
+  type OrderStream,
+  pastOf,
+  refuseLate,
+} from './agent-entry.ts';
 import { committed, momentOf, requireStore, type TenureContext } from './context.ts';
 import { Drains } from './drains.ts';
 import { Refusal } from './refusal.ts';
@@ -21,9 +29,6 @@ export interface AgentsConfig {
   readonly lostAfterMs: number;
 }
 
-/** Workers give a sign of life every two seconds: one that is silent for so long is not there any more. */
-const SILENT_AFTER_MS = 7_000;
-
 /**
  * The agents: who is registered, who is connected, who is lost. An agent is judged by what it says when it
  * registers, and by its absence after `lostAfterMs`, never before.
@@ -33,7 +38,7 @@ export class AgentService {
   readonly #state: WorkState;
   readonly #config: AgentsConfig;
   readonly #agents = new Map<string, AgentEntry>();
-  readonly #lostTimers = new Map<string, NodeJS.Timeout>();
+  readonly #absences: Absences;
   /** By run: attempts whose end could not be ordered because the tenure was in doubt. */
   readonly #unsentEnds = new Map<string, { readonly attempt: number; readonly reason: string }>();
   readonly #drains: Drains;
@@ -45,6 +50,7 @@ export class AgentService {
     this.#context = context;
     this.#state = state;
     this.#config = config;
+    this.#absences = new Absences(config.lostAfterMs, (id) => this.#giveUp(id));
     this.#drains = new Drains(
       () => context.clock.wallMs(),
       (id) => this.#endDrain(id),
@@ -54,12 +60,11 @@ export class AgentService {
   /** Takes over the agents of the past tenures: each has its time to come. */
   load(records: readonly AgentRecord[]): void {
     for (const record of records) {
-      const absent = { isRegistered: false, session: 0, past: [], stream: null, heardAt: 0 };
-      this.#agents.set(record.id, { record, abilities: {}, ...absent });
-      if (!record.lost) this.#awaitReturn(record.id);
+      this.#agents.set(record.id, absentEntry(record));
+      if (!record.lost) this.#absences.begin(record.id);
       this.#drains.set(record.id, record.drainUntil);
     }
-    for (const id of this.#state.agentsWithWork()) this.#awaitReturn(id);
+    for (const id of this.#state.agentsWithWork()) this.#absences.begin(id);
     this.#beats = setInterval(() => this.#beat(), this.#config.beatEveryMs);
   }
 
@@ -87,9 +92,10 @@ export class AgentService {
     const past = pastOf(known, incarnation);
     const { session } = message;
     const abilities = labelsOfAbilities(message.abilities);
-    const present = { isRegistered: true, session, abilities, past, stream: null, heardAt };
+    const voice = { heardAt, atWorkSince: null };
+    const present = { isRegistered: true, session, abilities, past, stream: null, ...voice };
     this.#agents.set(id, { record, ...present });
-    this.#awaitReturn(id);
+    this.#absences.begin(id);
     const commit = this.#state.apply({
       agents: [record],
       runs: judgeUnknown(
@@ -109,6 +115,7 @@ export class AgentService {
       node: this.#context.node,
       beatEveryMs: this.#config.beatEveryMs,
       lostAfterMs: this.#config.lostAfterMs,
+      idleSignEveryMs: idleSignEveryMs(this.#config.lostAfterMs),
       unwanted: unwantedOf(message.attempts, (run) => this.#state.open(run)),
     };
   }
@@ -118,7 +125,7 @@ export class AgentService {
     const entry = this.requireSession(id, incarnation);
     entry.stream?.close();
     entry.stream = stream;
-    this.#stopAwaiting(id);
+    this.#absences.end(id);
     const term = formatTerm(this.#context.term);
     stream.send({ type: 'hello', term, node: this.#context.node });
     for (const run of this.#state.openOnAgent(id)) this.orderCancel(run);
@@ -134,7 +141,7 @@ export class AgentService {
     entry.stream = null;
     const { now } = momentOf(this.#context);
     entry.record = { ...entry.record, lastSeenAt: now };
-    this.#awaitReturn(id);
+    this.#absences.begin(id);
     const event = this.#event(id, 'agent-disconnected', 'disconnected');
     this.#note({ agents: [entry.record], events: [event] });
   }
@@ -166,6 +173,13 @@ export class AgentService {
     const entry = this.requireSession(id, incarnation);
     if (session === 0 || session === entry.session) return;
     throw new Refusal('late-registration', `${id} has registered again since this was sent`);
+  }
+
+  /** Whether the stream that is asked for belongs to the last registration of an agent. */
+  isAwaitedHere(id: string, incarnation: string, session: number): boolean {
+    const entry = this.#agents.get(id);
+    if (entry?.isRegistered !== true || entry.record.incarnation !== incarnation) return false;
+    return session === 0 || session === entry.session;
   }
 
   checkTerm(highestTerm: Term): void {
@@ -237,7 +251,7 @@ export class AgentService {
       throw new Refusal('agent-in-use', `agent ${id} ${why}`);
     }
     this.#agents.delete(id);
-    this.#stopAwaiting(id);
+    this.#absences.end(id);
     this.#drains.set(id, null);
     const moment = momentOf(this.#context);
     const runs = this.#state
@@ -257,8 +271,7 @@ export class AgentService {
   /** Sends all workers away, to the next controller when it is known, and closes their streams. */
   leave(next: string | null): void {
     if (this.#beats !== null) clearInterval(this.#beats);
-    for (const timer of this.#lostTimers.values()) clearTimeout(timer);
-    this.#lostTimers.clear();
+    this.#absences.endAll();
     this.#drains.clear();
     for (const entry of this.#agents.values()) {
       const { stream } = entry;
@@ -268,25 +281,13 @@ export class AgentService {
     }
   }
 
-  #awaitReturn(id: string): void {
-    this.#stopAwaiting(id);
-    const timer = setTimeout(() => this.#giveUp(id), this.#config.lostAfterMs);
-    this.#lostTimers.set(id, timer);
-  }
-
-  #stopAwaiting(id: string): void {
-    clearTimeout(this.#lostTimers.get(id));
-    this.#lostTimers.delete(id);
-  }
-
   #giveUp(id: string): void {
     const { committer, guard } = this.#context;
     if (committer.isAway || !guard.mayAct()) {
       // Agents can't report either while nothing can be committed: that is not their absence.
-      this.#awaitReturn(id);
+      this.#absences.begin(id);
       return;
     }
-    this.#lostTimers.delete(id);
     const entry = this.#agents.get(id);
     if (entry !== undefined) {
       entry.isRegistered = false;
@@ -362,11 +363,14 @@ export class AgentService {
   #beat(): void {
     if (!this.#context.guard.mayAct()) return;
     const beat = { type: 'beat', term: formatTerm(this.#context.term) } as const;
-    const silentSince = this.#context.clock.monotonicMs() - SILENT_AFTER_MS;
-    for (const { stream, heardAt } of this.#agents.values()) {
-      // A stream to a host that went dark looks open for a quarter of an hour.
-      if (heardAt < silentSince) stream?.close();
-      else stream?.send(beat);
+    const now = this.#context.clock.monotonicMs();
+    const idleSignMs = idleSignEveryMs(this.#config.lostAfterMs);
+    for (const entry of this.#agents.values()) {
+      if (entry.stream === null) continue;
+      const isAtWork = this.#state.countOnAgent(entry.record.id) > 0;
+      entry.atWorkSince = isAtWork ? (entry.atWorkSince ?? now) : null;
+      if (isSilent(entry, now, idleSignMs)) entry.stream.close();
+      else entry.stream.send(beat);
     }
     for (const [id, { attempt, reason }] of [...this.#unsentEnds]) {
       this.#unsentEnds.delete(id);

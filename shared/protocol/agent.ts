@@ -59,6 +59,11 @@ export const registeredSchema = z.object({
    * Null: an older controller did not say.
    */
   lostAfterMs: z.number().min(1).nullable().default(null),
+  /**
+   * So often is a worker with nothing under way to give a sign of life. Null: an older controller did not say,
+   * and expects it as often as of one that works.
+   */
+  idleSignEveryMs: z.number().min(1).nullable().default(null),
   /** Attempts the controller does not want (their run is over): end them and forget their reports. */
   unwanted: z.array(z.object(attemptKey)),
 });

@@ -130,3 +130,82 @@ test('that it may not act is told, too', async (t) => {
   t.is(response.status, 503);
   t.like(await response.json(), { error: { code: 'not-active' } });
 });
+
+const ORDERS = 'GET /agent/v1/orders';
+const REGISTER = 'POST /agent/v1/register';
+
+test('a stream of orders begins with a greeting, and ends with its connection', async (t) => {
+  const { ask } = await setUpApp(t);
+  const response = await ask(ORDERS);
+  t.is(response.headers.get('content-type'), 'text/event-stream; charset=utf-8');
+  t.is(response.headers.get('connection'), 'close');
+  const reader = response.body?.getReader();
+  const { value } = (await reader?.read()) ?? {};
+  const text = new TextDecoder().decode(value);
+  t.is(text, 'event: hello\ndata: {"type":"hello","term":"7","node":"a"}\n\n');
+  await reader?.cancel();
+});
+
+test('a stream of orders is over when its agent is sent away, and what was said last arrives', async (t) => {
+  const { ask, parts } = await setUpApp(t);
+  const response = await ask(ORDERS);
+  parts.agents.leave('http://b');
+  const text = await response.text();
+  t.true(text.endsWith('data: {"type":"leave","term":"7","next":"http://b"}\n\n'), text);
+});
+
+for (const route of [ORDERS, REGISTER]) {
+  for (const [token, status, code] of [
+    ['wrong', 401, 'unauthorized'],
+    ['admin-token', 403, 'forbidden'],
+    ['agent-token of w2', 403, 'wrong-agent'],
+  ] as const) {
+    test(`${route} with the token ${token} is refused`, async (t) => {
+      const { ask } = await setUpApp(t);
+      const response = await ask(route, token);
+      t.is(response.status, status);
+      t.like(await response.json(), { error: { code } });
+    });
+  }
+
+  test(`${route} waits while requests wait`, async (t) => {
+    const { ask, parts } = await setUpApp(t);
+    let asked = 0;
+    Object.assign(parts.gate, {
+      isOpen: false,
+      enter: async () => {
+        asked += 1;
+        return true;
+      },
+    });
+    const response = await ask(route);
+    t.is(response.status, 200);
+    t.is(asked, 1);
+    await response.body?.cancel();
+  });
+}
+
+test('a registration that can not be committed is told so, and to try again', async (t) => {
+  const { ask, parts } = await setUpApp(t);
+  Object.assign(parts.context.committer, { isAway: true });
+  const response = await ask(REGISTER);
+  t.is(response.status, 503);
+  t.is(response.headers.get('retry-after'), '1');
+  t.like(await response.json(), { error: { code: 'store-away' } });
+});
+
+test('a stream that belongs to an earlier registration is refused, and so is a question that is asked twice', async (t) => {
+  const { server } = await setUpApp(t);
+  const [orders] = examples[ORDERS] as [string];
+  const { port } = server.address() as AddressInfo;
+  const askFor = async (path: string) => {
+    const headers = { authorization: 'Bearer secret' };
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+    return [response.status, await response.json()] as const;
+  };
+  const [late, why] = await askFor(`${orders}&session=999`);
+  t.is(late, 409);
+  t.like(why, { error: { code: 'late-registration' } });
+  const [twice] = await askFor(`${orders}&agent=w1`);
+  t.is(twice, 400);
+});

@@ -98,7 +98,11 @@ test('A port that talks without end, or something else than HTTP, is not well', 
 });
 
 test('A port on which nobody listens is not well', async (t) => {
-  const check = new PortCheck({ host: '127.0.0.1', port: 1 }, 300);
+  const check = new PortCheck({
+    listen: { host: '127.0.0.1', port: 1 },
+    timeoutMs: 300,
+    isSecure: false,
+  });
   t.regex((await check.check(5n)) ?? '', /^its port does not answer: .*ECONNREFUSED/);
 });
 

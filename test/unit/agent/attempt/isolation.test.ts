@@ -32,8 +32,12 @@ test('a grace is given in full where there is time for it', (t) => {
 });
 
 test('contact is proven several times in the time that the controller waits', (t) => {
-  t.is(signOfLifeMs(null), 2_000);
-  t.is(signOfLifeMs(60_000), 2_000);
-  t.is(signOfLifeMs(5_000), 500);
+  const signs = (lostAfterMs: number | null, isIdle = false) =>
+    signOfLifeMs({ lostAfterMs, idleSignEveryMs: 5_000 }, isIdle);
+  t.is(signs(null), 2_000);
+  t.is(signs(60_000), 2_000);
+  t.is(signs(5_000), 500);
+  t.is(signs(60_000, true), 5_000, 'nobody waits for who has nothing to do');
+  t.is(signOfLifeMs({ lostAfterMs: 60_000, idleSignEveryMs: null }, true), 2_000);
   t.is(isolationOf({ provenAtMs: 0, lostAfterMs: null }, 5_000), null);
 });
