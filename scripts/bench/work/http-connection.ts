@@ -14,6 +14,13 @@ export interface Asked {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Who hears an answer that has no end of its own. */
+export interface StreamListener {
+  onText(text: string): void;
+  /** The connection is over. */
+  onEnd(): void;
+}
+
 const HEAD_END = '\r\n\r\n';
 
 /**
@@ -29,6 +36,7 @@ export class HttpConnection {
   /** The whole length of the answer that is under way, once its head is here. */
   #expected: number | null = null;
   #settle: { resolve(answer: HttpAnswer): void; reject(error: Error): void } | null = null;
+  #listener: StreamListener | null = null;
 
   constructor(port: number, token: string) {
     this.#port = port;
@@ -50,6 +58,12 @@ export class HttpConnection {
     });
   }
 
+  /** Sends a request for an answer that ends with its connection, and that nothing follows. */
+  listen(path: string, listener: StreamListener): Promise<HttpAnswer> {
+    this.#listener = listener;
+    return this.request({ method: 'GET', path });
+  }
+
   close(): void {
     this.#socket?.destroy();
     this.#socket = null;
@@ -67,11 +81,16 @@ export class HttpConnection {
       const settle = this.#settle;
       this.#settle = null;
       settle?.reject(new Error('the connection ended'));
+      this.#listener?.onEnd();
+      this.#listener = null;
     });
     return socket;
   }
 
   #take(chunk: Buffer): void {
+    if (this.#listener !== null && this.#settle === null) {
+      return this.#listener.onText(chunk.toString('utf8'));
+    }
     this.#received.push(chunk);
     this.#length += chunk.length;
     this.#expected ??= this.#lengthFromHead();
@@ -81,11 +100,9 @@ export class HttpConnection {
     const end = text.indexOf(HEAD_END);
     const settle = this.#settle;
     this.#settle = null;
-    settle?.resolve({
-      status: Number(text.slice(9, 12)),
-      headers: text.slice(0, end),
-      body: text.slice(end + HEAD_END.length),
-    });
+    const body = text.slice(end + HEAD_END.length);
+    settle?.resolve({ status: Number(text.slice(9, 12)), headers: text.slice(0, end), body });
+    if (body !== '') this.#listener?.onText(body);
   }
 
   #lengthFromHead(): number | null {

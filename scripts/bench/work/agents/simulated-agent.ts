@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { get, type IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { OrderWire, RegisterWire, Report } from '@understudy/shared/protocol/agent';
-import { HttpConnection } from '../http-connection.ts';
+import type {
+  OrderWire,
+  RegisteredWire,
+  RegisterWire,
+  Report,
+} from '@understudy/shared/protocol/agent';
+import { HttpConnection, type StreamListener } from '../http-connection.ts';
 
 export interface SimulatedAgentOptions {
   readonly name: string;
@@ -19,6 +23,7 @@ const ROUND_MS = 500;
 const INSIST_MS = 25;
 const INSIST_FOR_MS = 1_000;
 const ASK_TIMEOUT_MS = 1_000;
+/** Of a worker that was not told how often. */
 const SIGN_OF_LIFE_MS = 2_000;
 const MOST_REPORTS = 1_000;
 const RETRY_MS = 100;
@@ -33,6 +38,7 @@ export class SimulatedAgent {
   readonly #journal = randomUUID();
   readonly #waiting: Report[] = [];
   #session = 0;
+  #signEveryMs = SIGN_OF_LIFE_MS;
   #seq = 0;
   #highest = 0n;
   #isStopped = false;
@@ -87,32 +93,50 @@ export class SimulatedAgent {
     return best?.port ?? null;
   }
 
-  /** Stays with a controller until it is lost; whether it sent us away. */
+  /**
+   * Stays with a controller until it is lost; whether it sent us away. It registers and hears its orders on one
+   * connection and reports on another, as the real worker does.
+   */
   async #stay(port: number): Promise<boolean> {
-    const connection = new HttpConnection(port, this.#options.token);
+    const { name, token } = this.#options;
+    const [orders, reports] = [new HttpConnection(port, token), new HttpConnection(port, token)];
+    const over = { isOver: false, isSentAway: false };
     try {
       this.#session += 1;
-      const registered = await connection.request({
-        method: 'POST',
-        path: '/agent/v1/register',
-        body: JSON.stringify(this.#registration()),
-      });
+      const body = JSON.stringify(this.#registration());
+      const registered = await orders.request({ method: 'POST', path: '/agent/v1/register', body });
       if (registered.status !== 200) throw new Error(`registration: ${registered.status}`);
-      const stream = await this.#openStream(port);
-      const over = { isOver: false, isSentAway: false };
-      const end = () => {
-        over.isOver = true;
-        this.#wake();
-      };
-      // However it ends, the controller is lost.
-      const reading = this.#read(stream, over).then(end, end);
-      await this.#report(connection, over);
-      stream.destroy();
-      await reading;
+      const { idleSignEveryMs } = JSON.parse(registered.body) as RegisteredWire;
+      this.#signEveryMs = idleSignEveryMs ?? SIGN_OF_LIFE_MS;
+      const who = `agent=${name}&incarnation=${this.#incarnation}&session=${this.#session}`;
+      const stream = await orders.listen(`/agent/v1/orders?${who}`, this.#listener(over));
+      if (stream.status !== 200) throw new Error(`order stream: ${stream.status}`);
+      await this.#report(reports, over);
       return over.isSentAway;
     } finally {
-      connection.close();
+      orders.close();
+      reports.close();
     }
+  }
+
+  #listener(over: { isOver: boolean; isSentAway: boolean }): StreamListener {
+    let text = '';
+    return {
+      onText: (more) => {
+        text += more;
+        let from = 0;
+        for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n', from)) {
+          this.#take(text.slice(from, end), over);
+          from = end + 2;
+        }
+        text = text.slice(from);
+      },
+      // However it ends, the controller is lost.
+      onEnd: () => {
+        over.isOver = true;
+        this.#wake();
+      },
+    };
   }
 
   #registration(): RegisterWire {
@@ -129,36 +153,6 @@ export class SimulatedAgent {
       session: this.#session,
       attempts: ends.map(({ run, attempt }) => ({ run, attempt, state: 'ended' })),
     };
-  }
-
-  #openStream(port: number): Promise<IncomingMessage> {
-    const { name, token } = this.#options;
-    const who = `agent=${name}&incarnation=${this.#incarnation}&session=${this.#session}`;
-    return new Promise((resolve, reject) => {
-      const asked = get({
-        ...{ host: '127.0.0.1', port, path: `/agent/v1/orders?${who}`, agent: false },
-        headers: { authorization: `Bearer ${token}` },
-      });
-      asked.on('error', reject);
-      asked.on('response', (response) => {
-        if (response.statusCode === 200) resolve(response);
-        else reject(new Error(`order stream: ${response.statusCode}`));
-      });
-    });
-  }
-
-  async #read(stream: IncomingMessage, over: { isSentAway: boolean }): Promise<void> {
-    stream.setEncoding('utf8');
-    let text = '';
-    for await (const chunk of stream as AsyncIterable<string>) {
-      text += chunk;
-      let from = 0;
-      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n', from)) {
-        this.#take(text.slice(from, end), over);
-        from = end + 2;
-      }
-      text = text.slice(from);
-    }
   }
 
   #take(event: string, over: { isSentAway: boolean }): void {
@@ -209,7 +203,7 @@ export class SimulatedAgent {
         // What happens in the same moment travels together.
         setImmediate(resolve);
       };
-      const limit = setTimeout(done, SIGN_OF_LIFE_MS);
+      const limit = setTimeout(done, this.#signEveryMs);
       this.#wake = done;
     });
   }

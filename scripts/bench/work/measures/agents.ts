@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, UserError } from '@understudy/shared/runtime/errors';
+import { statusesOf } from '../../pair.ts';
 import { Fleet, type Joined } from '../agents/fleet.ts';
-import type { Figure } from '../figures.ts';
+import { type Figure, quantile } from '../figures.ts';
 import { type Measure, onStage, type WorkOptions } from '../measure.ts';
 import { processorMs, residentMb } from '../processor-time.ts';
 import { type Stage, until, untilConnected } from '../stage.ts';
@@ -16,12 +17,15 @@ const REPOINTED_WITHIN_MS = 60_000;
 const FILES = 65_536;
 
 /** What agents cost that have nothing to do, and how soon all follow the next controller. */
-export const thousandAgents = agentsMeasure('agents', 1_000, { idle: 10, repointed: 2_000 });
+export const thousandAgents = agentsMeasure('agents', 1_000, {
+  ...{ idle: 10, repointed: 2_000, lost: 0 },
+});
 export const tenThousandAgents = agentsMeasure('agents-10000', 10_000, {});
 
 interface Targets {
   readonly idle?: number;
   readonly repointed?: number;
+  readonly lost?: number;
 }
 
 function agentsMeasure(name: string, count: number, targets: Targets): Measure {
@@ -51,19 +55,36 @@ function agentsMeasure(name: string, count: number, targets: Targets): Measure {
       });
       return [
         figure('processor of the controller', '% of a core', (r) => r.idlePercent, targets.idle),
+        figure('processor of the simulation', '% of a core', (r) => r.fleetPercent),
         figure('memory of the controller', 'MB', (r) => r.residentMb),
         figure('until all are connected', 'ms', (r) => r.connectedMs),
+        figure('fail-over until half of them are repointed', 'ms', (r) => r.halfMs),
         figure('fail-over until all are repointed', 'ms', (r) => r.repointedMs, targets.repointed),
+        figure('processor of the next controller by then', 'ms', (r) => r.repointCostMs),
+        figure('processor of the simulation by then', 'ms', (r) => r.fleetCostMs),
+        figure('declared lost', 'agents', (r) => r.lost, targets.lost),
+        figure('terms granted by the fail-over', 'terms', (r) => r.terms, 1),
       ] satisfies Figure[];
     },
   };
 }
 
-interface Round {
+interface Round extends Repointed {
   readonly connectedMs: number;
   readonly idlePercent: number;
+  readonly fleetPercent: number;
   readonly residentMb: number;
+}
+
+/** How a fail-over went for the agents. */
+interface Repointed {
+  readonly halfMs: number;
   readonly repointedMs: number;
+  readonly repointCostMs: number;
+  readonly fleetCostMs: number;
+  readonly lost: number;
+  /** More than one: the crowd has moved the role. */
+  readonly terms: number;
 }
 
 const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
@@ -82,15 +103,17 @@ function playRound(options: WorkOptions, count: number): Promise<Round> {
       const connectedMs = nowMs() - startedAt;
       await delay(SETTLE_MS);
       const pid = stage.active.controllerPid;
-      const [before, from] = [processorMs(pid), nowMs()];
+      const spent = () => [processorMs(pid), costOf(fleets), nowMs()] as const;
+      const before = spent();
       await delay(WATCH_MS);
-      const idlePercent = ((processorMs(pid) - before) / (nowMs() - from)) * 100;
-      const memory = residentMb(pid);
+      const after = spent();
+      const watchedMs = after[2] - before[2];
       return {
         connectedMs,
-        idlePercent,
-        residentMb: memory,
-        repointedMs: await failOver(stage, fleets, count),
+        idlePercent: ((after[0] - before[0]) / watchedMs) * 100,
+        fleetPercent: ((after[1] - before[1]) / watchedMs) * 100,
+        residentMb: residentMb(pid),
+        ...(await failOver(stage, fleets, count)),
       };
     } finally {
       await Promise.all(fleets.map((fleet) => fleet.stop()));
@@ -98,9 +121,12 @@ function playRound(options: WorkOptions, count: number): Promise<Round> {
   });
 }
 
-/** Kills the active controller; how long it takes until the last agent follows the next one. */
-async function failOver(stage: Stage, fleets: readonly Fleet[], count: number): Promise<number> {
+/** Kills the active controller, and waits until the last agent follows the next one. */
+async function failOver(stage: Stage, fleets: readonly Fleet[], count: number): Promise<Repointed> {
   const { controllerPid, term } = stage.active;
+  const next = await passivePid(stage);
+  const costs = () => [next === null ? 0 : processorMs(next), costOf(fleets)] as const;
+  const before = costs();
   const killedAt = nowMs();
   process.kill(controllerPid, 'SIGKILL');
   let there: readonly Joined[] = [];
@@ -114,7 +140,34 @@ async function failOver(stage: Stage, fleets: readonly Fleet[], count: number): 
   } catch (error) {
     throw new UserError(`${messageOf(error)}; ${there.length} of ${count} do`);
   }
-  return Math.max(...there.map(({ atMs }) => atMs)) - killedAt;
+  const after = costs();
+  const late = there.map(({ atMs }) => atMs - killedAt);
+  const newest = there.reduce(
+    (most, each) => (BigInt(each.term) > most ? BigInt(each.term) : most),
+    0n,
+  );
+  const { rows } = await stage.database.query<{ lost: string }>(
+    `select count(*) as lost from event where kind = 'agent-lost'`,
+  );
+  return {
+    halfMs: quantile(late, 0.5),
+    repointedMs: Math.max(...late),
+    repointCostMs: after[0] - before[0],
+    fleetCostMs: after[1] - before[1],
+    lost: Number(rows[0]?.lost ?? 0),
+    terms: Number(newest - BigInt(term)),
+  };
+}
+
+/** The controller that will serve next; null: its heartbeat does not say. */
+async function passivePid({ system, active }: Stage): Promise<number | null> {
+  const statuses = await statusesOf(system);
+  return statuses.find(({ node }) => node !== active.host.node)?.controller?.pid ?? null;
+}
+
+/** Processor time that the simulation has used, in milliseconds. */
+function costOf(fleets: readonly Fleet[]): number {
+  return fleets.reduce((sum, { pid }) => sum + processorMs(pid), 0);
 }
 
 /** As far as this user may: what is started from now on inherits it. */
