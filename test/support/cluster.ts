@@ -29,7 +29,8 @@ import { eventually } from './cluster/eventually.ts';
 import { Host } from './cluster/host.ts';
 import { Links } from './cluster/links.ts';
 import type { Owner } from './cluster/owner.ts';
-import { takePort, takePorts } from './cluster/ports.ts';
+import { takePort } from './cluster/ports.ts';
+import { oneMachine, type Premises } from './cluster/premises.ts';
 import { type CommandResult, PROGRAM_VARIABLE, runCommand } from './cluster/program.ts';
 import { Unruly, unrulyEnvironment } from './cluster/unruly.ts';
 import { trust } from './cluster/web.ts';
@@ -51,6 +52,8 @@ export interface ClusterOptions {
   readonly prepare?: (folder: string) => void;
   /** Hosts and agents speak TLS, each with a certificate of its own: see `PairFacts.authority`. */
   readonly tls?: boolean;
+  /** Where hosts and agents are; default: all on this machine. */
+  readonly premises?: Premises;
   /** Clocks of hosts and agents can be set, and controllers made to misbehave: see `Cluster.unruly`. */
   readonly unruly?: boolean;
   /** What `understudy` is, in place of that of the checkout: the main file of an installation. */
@@ -74,11 +77,11 @@ const TOKEN = 'a-token-of-the-tests-0123456789';
 
 /**
  * A real system of real processes for one test: PostgreSQL, controller hosts, agents, each on free
- * ports of 127.0.0.1 and in one temporary folder. Everything is ended and removed when the test is over,
+ * ports of 127.0.0.1, or wherever its premises are, and in one temporary folder. Everything is ended and removed when the test is over,
  * however it ends; when it failed, the logs are shown.
  */
 export async function makeCluster(t: Owner, options: ClusterOptions = {}): Promise<Cluster> {
-  const { hosts = ['a', 'b'], agents = ['w1', 'w2'] } = options;
+  const { hosts = ['a', 'b'], agents = ['w1', 'w2'], premises = oneMachine } = options;
   const folder = mkdtempSync(join(tmpdir(), 'understudy-'));
   const pair = `pair-${basename(folder).slice(-6)}`;
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
@@ -86,18 +89,15 @@ export async function makeCluster(t: Owner, options: ClusterOptions = {}): Promi
   const postgres = await startPostgres({
     dataDir: join(folder, 'postgres'),
     port: await takePort(),
-    settings: { fsync: 'off', ...options.postgres },
+    settings: { fsync: 'off', ...premises.postgres(folder), ...options.postgres },
   });
   t.teardown(() => endPostgres(postgres));
   t.teardown(() => removeCgroups(folder));
   t.teardown(() => endAll(pair));
 
-  const ports = await takePorts(2 * hosts.length);
   const scheme = options.tls === true ? 'https' : 'http';
-  const addresses = hosts.map((node, index): HostAddress => {
-    const [heartbeatPort = 0, controllerPort = 0] = ports.slice(2 * index);
-    return { node, heartbeatPort, controllerPort, scheme };
-  });
+  const places = await premises.addresses(hosts);
+  const addresses = places.map((place): HostAddress => ({ ...place, scheme }));
   const to = { hosts: addresses, agents, databasePort: postgres.port };
   const links = options.linked ? await Links.start(to) : null;
   t.teardown(() => links?.close());
@@ -105,8 +105,9 @@ export async function makeCluster(t: Owner, options: ClusterOptions = {}): Promi
   for (const node of hosts) await authority?.write(authority.node(node));
   for (const agent of agents) await authority?.write(authority.agent(agent));
   if (authority !== null) trust(authority.certificate);
+  const database = premises.databaseUrl(postgres.url);
   const facts = {
-    ...{ folder, pair, token: TOKEN, database: postgres.url, hosts: addresses, links, authority },
+    ...{ folder, pair, token: TOKEN, database, hosts: addresses, links, authority },
   };
   const cluster = new Cluster(facts, postgres, options);
   t.teardown(() => cluster.client.close());
@@ -161,7 +162,13 @@ export class Cluster {
   addAgent(name: string, overrides: Overrides = {}): AgentHost {
     const config = writeAgentConfig(this.facts, name, { ...this.#options.agent, ...overrides });
     const environment = this.environmentOf(name);
-    const agent = new AgentHost({ agent: name, config, log: this.#log(name), environment });
+    const agent = new AgentHost({
+      agent: name,
+      config,
+      log: this.#log(name),
+      environment,
+      prefix: this.#premises.prefixOf(name),
+    });
     this.agents.set(name, agent);
     return agent;
   }
@@ -288,6 +295,10 @@ export class Cluster {
     return new Unruly(this.facts.folder, name);
   }
 
+  get #premises(): Premises {
+    return this.#options.premises ?? oneMachine;
+  }
+
   /** The next process that comes by this place dies there; just one does. */
   armFailpoint(name: Failpoint): void {
     writeFileSync(this.#failpointFile(name), '');
@@ -301,9 +312,9 @@ export class Cluster {
   /** A second heartbeat with the id of a host that exists, as a mistake of an operator would start it. */
   makeTwin(node: string, ports: readonly [number, number]): Host {
     const [heartbeatPort, controllerPort] = ports;
-    const { scheme } = this.host(node).options;
-    const address = { node, heartbeatPort, controllerPort, scheme };
-    return this.#makeHost(address, `${node}-twin`);
+    const own = this.facts.hosts.find((each) => each.node === node);
+    if (own === undefined) throw new Error(`there is no host ${node}`);
+    return this.#makeHost({ ...own, heartbeatPort, controllerPort }, `${node}-twin`);
   }
 
   #makeHost(address: HostAddress, name = address.node): Host {
@@ -318,6 +329,7 @@ export class Cluster {
       config: writeHostConfig({ ...facts, folder }, address, overrides),
       log: this.#log(name),
       environment: this.environmentOf(name),
+      prefix: this.#premises.prefixOf(address.node),
     });
   }
 

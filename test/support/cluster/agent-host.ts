@@ -5,6 +5,8 @@ export interface AgentHostOptions {
   readonly config: string;
   readonly log: string;
   readonly environment: NodeJS.ProcessEnv;
+  /** Put before a command, makes it run on this host. */
+  readonly prefix: readonly string[];
 }
 
 /** A worker host of a test: its agent as a real process. */
@@ -22,8 +24,8 @@ export class AgentHost {
   }
 
   start(): void {
-    const { config, log, environment } = this.options;
-    this.#program = startProgram(['agent', '--config', config], { log, environment });
+    const { config, log, environment, prefix } = this.options;
+    this.#program = startProgram(['agent', '--config', config], { log, environment, prefix });
   }
 
   /** Ends it at once, worker and all: the kernel is to end what is tied to it. */

@@ -8,6 +8,10 @@ export type Overrides = Readonly<Record<string, unknown>>;
 
 export interface HostAddress {
   readonly node: string;
+  /** Where heartbeat and controller are reached. */
+  readonly ip: string;
+  /** Where the controller listens. */
+  readonly listen: string;
   readonly heartbeatPort: number;
   readonly controllerPort: number;
   readonly scheme: 'http' | 'https';
@@ -26,9 +30,9 @@ export interface PairFacts {
 }
 
 export const heartbeatUrl = (host: HostAddress) =>
-  `${host.scheme}://127.0.0.1:${host.heartbeatPort}`;
+  `${host.scheme}://${host.ip}:${host.heartbeatPort}`;
 export const controllerUrl = (host: HostAddress) =>
-  `${host.scheme}://127.0.0.1:${host.controllerPort}`;
+  `${host.scheme}://${host.ip}:${host.controllerPort}`;
 
 /** Writes a controller host's configuration and gives its path. JSON is YAML. */
 export function writeHostConfig(facts: PairFacts, host: HostAddress, overrides: Overrides): string {
@@ -40,13 +44,13 @@ export function writeHostConfig(facts: PairFacts, host: HostAddress, overrides: 
     token: facts.token,
     keystore: join(facts.folder, 'keystore'),
     heartbeat: {
-      listen: `127.0.0.1:${host.heartbeatPort}`,
+      listen: `${host.ip}:${host.heartbeatPort}`,
       url: heartbeatUrl(host),
       peers: facts.hosts
         .filter((other) => other.node !== host.node)
         .map((other) => links?.peerUrl(host.node, other.node) ?? heartbeatUrl(other)),
     },
-    controller: { listen: `127.0.0.1:${host.controllerPort}`, url: controllerUrl(host) },
+    controller: { listen: `${host.listen}:${host.controllerPort}`, url: controllerUrl(host) },
     ...(authority === null ? {} : { tls: { ...authority.filesOf(authority.node(host.node)) } }),
     log: { level: 'debug', format: 'text' },
   });

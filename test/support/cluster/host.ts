@@ -1,7 +1,7 @@
 import type { StatusView } from '@understudy/heartbeat/http/status';
 import { eventually } from './eventually.ts';
 import { signal } from './proc.ts';
-import { type Program, startProgram } from './program.ts';
+import { type CommandResult, type Program, runCommand, startProgram } from './program.ts';
 import { fetchFrom } from './web.ts';
 
 export interface HostOptions {
@@ -12,6 +12,8 @@ export interface HostOptions {
   readonly config: string;
   readonly log: string;
   readonly environment: NodeJS.ProcessEnv;
+  /** Put before a command, makes it run on this host. */
+  readonly prefix: readonly string[];
 }
 
 const ASK_WITHIN_MS = 1_000;
@@ -36,9 +38,15 @@ export class Host {
 
   /** Starts the heartbeat, with further arguments of the command. Logs to a file of its own, unless told to log elsewhere. */
   start(log = this.options.log, more: readonly string[] = []): void {
-    const { config, environment } = this.options;
+    const { config, environment, prefix } = this.options;
     const command = ['heartbeat', '--config', config, ...more];
-    this.#heartbeat = startProgram(command, { log, environment });
+    this.#heartbeat = startProgram(command, { log, environment, prefix });
+  }
+
+  /** Runs a command of `understudy` here, with this host's configuration. */
+  command(args: readonly string[]): Promise<CommandResult> {
+    const { config, environment, prefix } = this.options;
+    return runCommand([...args, '--config', config], environment, prefix);
   }
 
   /** What `GET /status` answers now; null when nothing does. */

@@ -22,11 +22,17 @@ export interface Program {
 /** Runs `understudy ...` as a service manager would; its output is appended to the log. */
 export function startProgram(
   args: readonly string[],
-  options: { readonly log: string; readonly environment: NodeJS.ProcessEnv },
+  options: {
+    readonly log: string;
+    readonly environment: NodeJS.ProcessEnv;
+    /** Put before the command, makes it run where it belongs. */
+    readonly prefix?: readonly string[];
+  },
 ): Program {
   const log = openSync(options.log, 'a');
   // Tied to the test's own life: nothing is left when a test is killed.
-  const child = spawnTied([process.execPath, programOf(options.environment), ...args], {
+  const program = [process.execPath, programOf(options.environment), ...args];
+  const child = spawnTied([...(options.prefix ?? []), ...program], {
     env: options.environment,
     stdio: ['ignore', log, log],
   });
@@ -60,11 +66,15 @@ const COMMAND_WITHIN_MS = 30_000;
 export function runCommand(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
+  prefix: readonly string[] = [],
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
     const options = { env: environment, timeout: COMMAND_WITHIN_MS, encoding: 'utf8' } as const;
-    const program = programOf(environment);
-    execFile(process.execPath, [program, ...args], options, (error, stdout, stderr) => {
+    const [program = '', ...rest] = [
+      ...[...prefix, process.execPath, programOf(environment)],
+      ...args,
+    ];
+    execFile(program, rest, options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
       resolve({ code, stdout, stderr });
     });

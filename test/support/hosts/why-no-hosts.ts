@@ -1,0 +1,33 @@
+import { execFileSync } from 'node:child_process';
+
+/** Why this test can't have hosts of their own network here; null when it can. */
+export function whyNoHosts(): string | null {
+  if (process.getuid?.() !== 0) return 'only root can make network namespaces';
+  for (const program of ['ip', 'arping', 'ndptool', 'nft']) {
+    if (!isThere(program)) return `${program} is not installed (Debian: ${packages[program]})`;
+  }
+  try {
+    // In a namespace of its own, which ends with the command.
+    const probe = 'ip link add x type veth peer name y && ip link add z type bridge';
+    execFileSync('unshare', ['--net', 'sh', '-c', probe], { stdio: 'pipe' });
+    return null;
+  } catch (error) {
+    return `no network namespaces can be made here: ${(error as Error).message}`;
+  }
+}
+
+const packages: Readonly<Record<string, string>> = {
+  ip: 'iproute2',
+  arping: 'iputils-arping',
+  ndptool: 'libndp-tools',
+  nft: 'nftables',
+};
+
+function isThere(program: string): boolean {
+  try {
+    execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
