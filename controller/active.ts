@@ -91,6 +91,7 @@ export async function activate(options: AssembleOptions): Promise<Active> {
       agents,
       failpoints,
     },
+    isAddressMoving: config.vip.length > 0,
     background: [deliverer, retention],
   });
 

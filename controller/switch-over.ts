@@ -13,7 +13,9 @@ export interface SwitchOverParts {
   readonly node: string;
   readonly credentials: ClientCredentials | null;
   readonly guard: TenureGuard;
-  readonly server: Pick<ApiServer, 'gate' | 'divert'>;
+  readonly server: Pick<ApiServer, 'gate' | 'divert' | 'sendIdleAway'>;
+  /** Users come under an address that moves with the role: a connection that stays open breaks then. */
+  readonly isAddressMoving: boolean;
   readonly scheduler: Pick<Scheduler, 'pause' | 'resume' | 'stop'>;
   readonly dispatcher: Pick<Dispatcher, 'pause' | 'resume' | 'stop' | 'isIdle' | 'whenIdle'>;
   readonly committer: Pick<Committer, 'isIdle' | 'whenIdle' | 'isAway'>;
@@ -107,6 +109,7 @@ export class SwitchOver {
     const { pair, node, credentials, guard, server } = this.#parts;
     const { scheduler, dispatcher, agents, failpoints } = this.#parts;
     this.#phase = 'forwarding';
+    if (this.#parts.isAddressMoving) server.sendIdleAway();
     guard.hold();
     scheduler.stop();
     dispatcher.stop();

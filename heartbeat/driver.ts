@@ -29,6 +29,8 @@ export interface RoleDriverOptions {
     'start' | 'activate' | 'extend' | 'drain' | 'hold' | 'resume' | 'forward' | 'kill'
   >;
   readonly peers: Pick<Peers, 'askTestimony' | 'askConsent'>;
+  /** Awaited before the lease is given back: what a successor takes over is to be let go of here. */
+  readonly beforeRelease?: () => Promise<void>;
   /** This node is preferred and ready: asks the active one for the role. */
   readonly askSwitchOver: () => void;
   readonly tellPeersTenureOver: (term: Term) => void;
@@ -186,7 +188,7 @@ export class RoleDriver {
       case 'hand-over':
         return this.#later(this.#handOver(effect.held, effect.renewSeq, effect.to));
       case 'release':
-        return this.#later(this.#giveBack(effect.held, lease.release(effect.held)));
+        return this.#later(this.#release(effect.held));
       case 'break':
         return this.#later(this.#giveBack(effect.held, lease.break(effect.held)));
       case 'ask-testimony':
@@ -286,6 +288,11 @@ export class RoleDriver {
         this.#renewalFails = true;
         return { kind: 'renew-failed', term, sentAt, error: result.error };
     }
+  }
+
+  async #release(held: Held): Promise<RoleEvent> {
+    await this.#options.beforeRelease?.();
+    return await this.#giveBack(held, this.#options.lease.release(held));
   }
 
   async #giveBack(held: Held, call: ReturnType<LeaseStore['release']>): Promise<RoleEvent> {

@@ -2,9 +2,16 @@ import { readFailpoints } from '@understudy/shared/runtime/failpoints';
 
 /**
  * Places in a promotion at which a test makes the heartbeat die: about to claim, with the answer to a
- * granted claim in hand, and with a controller that has said that it serves.
+ * granted claim in hand, with a controller that has said that it serves, and before and after this host is
+ * given the virtual addresses.
  */
-export const heartbeatFailpoints = ['before-claim', 'after-claim', 'before-serving'] as const;
+export const heartbeatFailpoints = [
+  'before-claim',
+  'after-claim',
+  'before-serving',
+  'before-address',
+  'after-address',
+] as const;
 export type Failpoint = (typeof heartbeatFailpoints)[number];
 
 const { pass } = readFailpoints<Failpoint>(process.env['UNDERSTUDY_FAILPOINTS']);

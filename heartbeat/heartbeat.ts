@@ -7,6 +7,8 @@ import type { ControllerHostConfig } from '@understudy/shared/runtime/config/typ
 import { exitCodes } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
 import { version } from '@understudy/shared/runtime/version';
+import type { AddressKeeper } from './address/keeper.ts';
+import { makeAddressKeeper } from './address/make-keeper.ts';
 import { askForRole } from './ask-for-role.ts';
 import { RoleDriver, TenureOver } from './driver.ts';
 import { makePairEvents } from './events/make-pair-events.ts';
@@ -21,18 +23,15 @@ import { Operations } from './operations.ts';
 import { PairTalk } from './pair-talk.ts';
 import { makePeers, type Peers } from './peer/client.ts';
 import { makePeerRoutes } from './peer/routes.ts';
-import type { RoleOptions, Story } from './role/state.ts';
+import type { RoleEvent, RoleOptions, RoleState, Story } from './role/state.ts';
 import { isWrapped, roleOptions } from './role-options.ts';
 import { ControllerProcess } from './supervise/controller-process.ts';
 import { probeTimeoutMs, watchHealth } from './supervise/health.ts';
 import { Hooks } from './supervise/hooks.ts';
-import { awaitKey } from './supervise/key.ts';
-import { takeNodeId } from './supervise/node-id.ts';
-import { endPredecessors, OWNER_VARIABLE, ownerMark } from './supervise/predecessor.ts';
-import { refusePrepared } from './supervise/prepared.ts';
-import { awaitSchema } from './supervise/schema.ts';
+import { OWNER_VARIABLE, ownerMark } from './supervise/predecessor.ts';
 import type { ServiceManager } from './supervise/service-manager.ts';
 import { SuspensionWatch } from './supervise/suspension.ts';
+import { takeHost } from './take-host.ts';
 import type { CertificateWatch } from './tls/certificate-watch.ts';
 
 export interface HeartbeatOptions {
@@ -49,7 +48,6 @@ export interface HeartbeatOptions {
 const EXCHANGE_EVERY_MS = 2_000;
 const SIGN_OF_LIFE_EVERY_MS = 2_000;
 const HOOK_TIMEOUT_MS = 10_000;
-const END_PREDECESSORS_WITHIN_MS = 5_000;
 /** From the announcement of a hand-over until it must have happened. */
 const EXPECT_HAND_OVER_MS = 15_000;
 /** A hand-over may have to evict writers, and a lost answer must be settled. */
@@ -69,6 +67,7 @@ export class Heartbeat {
   readonly #events: PairEvents;
   readonly #metrics: HeartbeatMetrics;
   readonly #hooks: Hooks;
+  readonly #address: AddressKeeper;
   readonly #tenureOver = new TenureOver();
   readonly #stopping = new AbortController();
   readonly #identity = ownIdentity();
@@ -128,11 +127,20 @@ export class Heartbeat {
       clock,
       log,
     });
+    this.#address = makeAddressKeeper({
+      config,
+      peers: this.#peers,
+      onEvent: (event) => this.#events.note(event),
+      onStory: (story) => this.#metrics.countAddressChange(story),
+      clock,
+      log,
+    });
     this.#driver = new RoleDriver({
       role: this.#role,
       lease: this.#lease,
       controller: this.#controller,
       peers: this.#peers,
+      beforeRelease: () => this.#address.gone(),
       askSwitchOver: () =>
         void askForRole({
           node: config.node,
@@ -146,7 +154,7 @@ export class Heartbeat {
       },
       onStory: (story) => this.#onStory(story),
       suspension: this.#suspension,
-      onStep: (event, state) => this.#events.onStep(event, state),
+      onStep: (event, state) => this.#onStep(event, state),
       onAnswered: () => options.manager.progress(),
       clock,
       log,
@@ -179,6 +187,7 @@ export class Heartbeat {
       commands: config.hooks,
       environment: { UNDERSTUDY_PAIR: pair, UNDERSTUDY_NODE: node },
       timeoutMs: HOOK_TIMEOUT_MS,
+      beforePromoted: () => this.#address.settled(),
       log,
     });
   }
@@ -217,6 +226,7 @@ export class Heartbeat {
       const predecessor = await this.#start();
       if (!this.#stopping.signal.aborted) await this.#live(predecessor);
     } finally {
+      await this.#address.stop();
       await this.#events.close();
       await this.#lease.close();
       await closeServer(server);
@@ -227,38 +237,21 @@ export class Heartbeat {
     return this.#exitCode;
   }
 
-  /** Before anything may be claimed: the node id is ours alone, and nothing of an earlier life runs. */
+  /** Before anything may be claimed: this host is ours alone, and nothing of an earlier life is left on it. */
   async #start(): Promise<string | null> {
     const { config, incarnation, log } = this.#options;
     const { signal } = this.#stopping;
-    const onWaiting = (reason: string) => this.#waitsFor(reason);
-    const { pair, database, schema, keystore } = config;
-    // Beside each other: the one takes no longer than the other.
-    const isFit = awaitSchema({ database, schema, onWaiting, signal }).then(() =>
-      awaitKey({ pair, database, schema, keystore, onWaiting, signal }),
-    );
-    const taken = takeNodeId({
+    const predecessor = await takeHost({
+      config,
+      incarnation,
       registry: this.#lease.registry,
-      node: config.node,
-      self: this.#identity,
+      identity: this.#identity,
       signOfLifeEveryMs: SIGN_OF_LIFE_EVERY_MS,
-      onWaiting,
+      onWaiting: (reason) => this.#waitsFor(reason),
       signal,
       log,
     });
-    const [predecessor] = await Promise.all([taken, isFit]);
-    if (this.#stopping.signal.aborted) return null;
-    if (config.lease.preparedTransactions === 'refuse') {
-      const { pair } = config;
-      await refusePrepared({ database, schema, pair, onWaiting, signal, log });
-    }
-    await endPredecessors({
-      pair: config.pair,
-      node: config.node,
-      incarnation,
-      log,
-      withinMs: END_PREDECESSORS_WITHIN_MS,
-    });
+    if (!signal.aborted) await this.#address.start();
     return predecessor;
   }
 
@@ -356,6 +349,7 @@ export class Heartbeat {
       peers: this.#peers.views(),
       lastDemotion: this.#driver.lastDemotion,
       storeDisagreement: this.#talk.storeDisagreement,
+      vip: this.#address.view(),
       promise: this.#events.promise,
       measured: this.#events.measured,
       certificate: this.#options.certificates?.view() ?? null,
@@ -367,6 +361,7 @@ export class Heartbeat {
     if (!this.#running) return;
     this.#operations.onPeer(peer);
     this.#talk.heard(peer);
+    this.#address.onPeers();
   }
 
   async #signOfLife(): Promise<void> {
@@ -387,12 +382,21 @@ export class Heartbeat {
     this.#options.log.warn('waits before it can start', { reason });
   }
 
+  #onStep(event: RoleEvent, state: RoleState): void {
+    // First of all: the addresses go before anything else of a tenure does.
+    this.#address.onRole(state);
+    this.#events.onStep(event, state);
+  }
+
   #onStory(story: Story): void {
     this.#metrics.count(story);
     this.#options.manager.status(this.#driver.state.phase.name);
     this.#events.onStory(story);
+    if (story.kind === 'taken-over') this.#address.onTakenOver(story.term);
     // Peers hear of a change of role at once, not at the next turn.
-    if (story.kind === 'serving' || story.kind === 'demoting') void this.#peers.exchangeNow();
+    if (story.kind === 'serving' || story.kind === 'demoting') {
+      void this.#peers.exchangeNow().then(() => this.#address.onPeers());
+    }
     this.#operations.onStory(story);
     this.#hooks.onStory(story);
   }

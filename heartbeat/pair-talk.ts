@@ -71,6 +71,7 @@ export class PairTalk {
       lastServed: lastServedWire(this.#options.lastService(), clock.monotonicMs()),
       protocol: PEER_PROTOCOL,
       preferred: config.failover.preferred,
+      hasAddress: status.vip?.addresses.some(({ held }) => held) ?? false,
       storeId: this.#storeId,
     };
   }

@@ -36,6 +36,7 @@ const LOOK_FOR_SLOW_EVERY_MS = 5_000;
 /** Ten thousand agents hold two each; who floods the port can't take all memory and descriptors. */
 const MAX_CONNECTIONS = 24_000;
 const SWEEP_EVERY_MS = 5;
+const SEND_AWAY_AFTER_MS = 250;
 /** A predecessor's port may be on its way to be freed. */
 const OPEN_TRIES = 50;
 const OPEN_RETRY_MS = 20;
@@ -113,6 +114,18 @@ export class ApiServer {
   divert(elsewhere: Elsewhere): void {
     this.#closing.abort();
     this.gate.divert(elsewhere);
+  }
+
+  /**
+   * From a moment on, whoever is connected and asks for nothing is let go of. Who asks all the time has been told with an
+   * answer by then, and is not cut off in the middle of his next request.
+   */
+  sendIdleAway(): void {
+    const sweep = () => {
+      this.#server?.closeIdleConnections();
+      setTimeout(sweep, SWEEP_EVERY_MS).unref();
+    };
+    setTimeout(sweep, SEND_AWAY_AFTER_MS).unref();
   }
 
   cutOff(): void {

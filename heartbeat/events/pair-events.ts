@@ -77,6 +77,11 @@ export class PairEvents {
     this.#add(draft('began', message, { facts: { version, predecessor } }));
   }
 
+  /** Something that is no story of the role machine. */
+  note(event: EventDraft): void {
+    this.#add(event);
+  }
+
   onStory(story: Story): void {
     const now = this.#options.clock.monotonicMs();
     this.#service.onStory(story, now);
@@ -91,11 +96,6 @@ export class PairEvents {
     if (word !== null) this.#add(word);
     this.#see({ kind: 'step', event, state });
     this.#see({ kind: 'peers', peers: this.#options.peers(), state });
-  }
-
-  /** Something else that people should know of. */
-  note(event: EventDraft): void {
-    this.#add(event);
   }
 
   /** The controller was checked; `failures` checks in a row were bad, `needed` are needed to act. */

@@ -37,6 +37,9 @@ export const rules = {
   certificate:
     'a certificate that expires, or can not be replaced, moves no role; it is told of in time, because new connections will need it',
   failback: 'a preferred node gets the role back only after it was ready for failover.failback',
+  addressPresent:
+    'the virtual addresses are where the controller serves, for as long as the lease, which the kernel enforces',
+  addressAbsent: 'a host that is not active does not have the virtual addresses',
   serve:
     'a controller serves once the grant is fenced, what is open is loaded and its port is open',
 } as const;

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { AddressStory } from '../address/plan/state.ts';
 import type { Interruption } from '../events/interruption.ts';
 import type { Story } from '../role/state.ts';
 import type { StatusView } from './status.ts';
@@ -7,6 +8,7 @@ import type { StatusView } from './status.ts';
 export class HeartbeatMetrics {
   readonly #registry = new Registry();
   readonly #roleChanges: Counter<'to' | 'reason'>;
+  readonly #addressChanges: Counter<'change'>;
   readonly #peerRefusals: Counter<'reason'>;
   readonly #interruptions: Histogram<'failure'>;
 
@@ -42,6 +44,15 @@ export class HeartbeatMetrics {
       'understudy_peers_reachable',
       'How many peers answer.',
       () => status().peers.filter((peer) => peer.reachable).length,
+    );
+    this.#gauge('understudy_vip_held', 'How many virtual addresses this host has.', () => {
+      const addresses = status().vip?.addresses ?? [];
+      return addresses.filter(({ held }) => held).length;
+    });
+    this.#gauge(
+      'understudy_vip_addresses',
+      'How many virtual addresses are configured.',
+      () => status().vip?.addresses.length ?? 0,
     );
     this.#gauge('understudy_peers', 'How many peers are configured.', () => status().peers.length);
     this.#gauge(
@@ -87,12 +98,22 @@ export class HeartbeatMetrics {
       labelNames: ['to', 'reason'],
       registers: [this.#registry],
     });
+    this.#addressChanges = new Counter({
+      name: 'understudy_vip_changes_total',
+      help: 'What became of the virtual addresses on this host: added, removed, lost, found, failed.',
+      labelNames: ['change'],
+      registers: [this.#registry],
+    });
     this.#peerRefusals = new Counter({
       name: 'understudy_peer_messages_refused_total',
       help: "Messages on the peer link that were not a peer's, or not as agreed; they change nothing.",
       labelNames: ['reason'],
       registers: [this.#registry],
     });
+  }
+
+  countAddressChange(story: AddressStory): void {
+    this.#addressChanges.inc({ change: story.kind.replace('address-', '') });
   }
 
   countPeerRefusal(reason: string): void {

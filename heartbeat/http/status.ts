@@ -3,6 +3,7 @@ import { formatTerm } from '@understudy/shared/kernel/term';
 import type { MeasuredView } from '@understudy/shared/protocol/events';
 import type { ControllerHostConfig, Timers } from '@understudy/shared/runtime/config/types';
 import { version } from '@understudy/shared/runtime/version';
+import type { VipView } from '../address/view.ts';
 import type { LastDemotion } from '../driver.ts';
 import type { PeerView } from '../peer/client.ts';
 import type { PhaseName, Role, RoleOptions, RoleState } from '../role/state.ts';
@@ -33,7 +34,8 @@ export interface StatusView {
   readonly pausedForMs: number | null;
   readonly peers: readonly PeerStatus[];
   readonly disagreements: readonly string[];
-  readonly vip: null;
+  /** Null: no virtual address is configured. */
+  readonly vip: VipView | null;
   readonly version: string;
   readonly pid: number;
   readonly timings: Timers;
@@ -70,6 +72,7 @@ export interface StatusSources {
   readonly lastDemotion: LastDemotion | null;
   /** That a peer uses another database; null when none does. */
   readonly storeDisagreement: string | null;
+  readonly vip: VipView | null;
   readonly promise: readonly WorstCase[];
   readonly measured: readonly MeasuredView[];
   readonly certificate: CertificateView | null;
@@ -108,7 +111,7 @@ export function viewStatus(sources: StatusSources): StatusView {
       ...(sources.storeDisagreement === null ? [] : [sources.storeDisagreement]),
       ...findDisagreements(config, peers),
     ],
-    vip: null,
+    vip: sources.vip,
     version,
     pid: process.pid,
     timings: config.timers,

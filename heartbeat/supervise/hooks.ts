@@ -7,6 +7,8 @@ export interface HooksOptions {
   readonly commands: Readonly<Record<HookName, readonly string[]>>;
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Awaited before `promoted` is run: a hook may use what comes with the role. */
+  readonly beforePromoted?: () => Promise<void>;
   readonly log: Log;
 }
 
@@ -40,7 +42,7 @@ export class Hooks {
     switch (kind) {
       case 'serving':
         this.#servedTerm = term;
-        return this.#start('promoted', term);
+        return this.#start('promoted', term, this.#options.beforePromoted?.());
       case 'fenced':
         return this.#start('fenced', term);
       case 'handed-over':
@@ -61,8 +63,8 @@ export class Hooks {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  #start(name: HookName, term: Term): void {
-    const running = runHook(name, term, this.#options);
+  #start(name: HookName, term: Term, after = Promise.resolve()): void {
+    const running = after.then(() => runHook(name, term, this.#options));
     this.#running.add(running);
     void running.then(() => this.#running.delete(running));
   }

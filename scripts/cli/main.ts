@@ -1,6 +1,7 @@
 import { messageOf, UserError } from '@understudy/shared/runtime/errors';
 import { version } from '@understudy/shared/runtime/version';
 import { Command, CommanderError } from 'commander';
+import { addAddressCommand } from './commands/address.ts';
 import { addAgentCommand } from './commands/agent.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addCertCommand } from './commands/cert.ts';
@@ -68,6 +69,7 @@ export function buildProgram(): Command {
     addSecretCommand,
     addAuditCommand,
     addHookCommand,
+    addAddressCommand,
     addConfigCommand,
     addInstallCommand,
     addDoctorCommand,

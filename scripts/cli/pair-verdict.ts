@@ -46,5 +46,19 @@ function contradictions(heard: readonly HeartbeatStatus[]): string[] {
   compare('the pair', (status) => status.pair);
   compare('the active node', (status) => status.active?.node ?? null);
   compare('the version', (status) => status.version ?? null);
-  return found;
+  return [...found, ...strayAddresses(heard)];
+}
+
+/** The virtual addresses belong to the active host alone. */
+function strayAddresses(heard: readonly HeartbeatStatus[]): string[] {
+  return heard.flatMap(({ node, role, phase, vip }) => {
+    const stray = (vip?.addresses ?? []).filter(({ held }) =>
+      role === 'active' ? phase === 'serving' && !held : held,
+    );
+    return stray.map(({ address }) =>
+      role === 'active'
+        ? `${node} is active and does not have the virtual address ${address}`
+        : `${node} is passive and has the virtual address ${address}`,
+    );
+  });
 }

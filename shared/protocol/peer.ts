@@ -46,6 +46,8 @@ export const peerStateSchema = z.object({
     .default(null),
   protocol: z.number().int().default(1),
   preferred: z.boolean().default(false),
+  /** Whether its host has the virtual addresses, or one of them. */
+  hasAddress: z.boolean().default(false),
   /** Which database it uses; null when that is not known. */
   storeId: z.string().nullable().default(null),
 });

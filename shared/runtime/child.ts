@@ -46,7 +46,7 @@ export function tiedCommand(
   deathSignal: TiedOptions['deathSignal'] = 'KILL',
 ): readonly string[] {
   const tie = ['--pdeathsig', deathSignal, ...accountArguments(account)];
-  return [setpriv(), ...tie, '--', ...command];
+  return [findProgram('setpriv'), ...tie, '--', ...command];
 }
 
 /** The same without the tie, where the program ends with us for another reason. */
@@ -54,7 +54,9 @@ export function untiedCommand(
   command: readonly string[],
   account: Account | null,
 ): readonly string[] {
-  return account === null ? command : [setpriv(), ...accountArguments(account), '--', ...command];
+  return account === null
+    ? command
+    : [findProgram('setpriv'), ...accountArguments(account), '--', ...command];
 }
 
 /** The environment of a child, which can see by it that its parent has died. */
@@ -62,13 +64,20 @@ export function withParent<T extends NodeJS.ProcessEnv>(env: T): T & { UNDERSTUD
   return { ...env, UNDERSTUDY_PARENT: String(process.pid) };
 }
 
-let setprivPath: string | null = null;
+const foundPrograms = new Map<string, string>();
 
-/** Looked up by our own search path: that of the child may lead nowhere. */
-function setpriv(): string {
+/**
+ * Where a program is, by our own search path: that of a child may lead nowhere, and a user's does not lead to what
+ * is for administrators. The name alone when it is nowhere.
+ */
+export function findProgram(name: string): string {
+  const known = foundPrograms.get(name);
+  if (known !== undefined) return known;
   const folders = `${process.env['PATH'] ?? ''}:/usr/bin:/bin:/usr/sbin:/sbin`.split(':');
-  setprivPath ??= folders.map((folder) => join(folder, 'setpriv')).find(existsSync) ?? 'setpriv';
-  return setprivPath;
+  const found = folders.map((folder) => join(folder, name)).find(existsSync);
+  if (found === undefined) return name;
+  foundPrograms.set(name, found);
+  return found;
 }
 
 function accountArguments(account: Account | null): string[] {

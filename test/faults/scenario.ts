@@ -76,10 +76,13 @@ export class Scenario {
     return new Scenario({ t, owner, cluster, before, store });
   }
 
-  /** One pair for all tests of a file, which must run one after the other. Each begins with all well. */
+  /**
+   * One pair for all tests of a file, which must run one after the other. Each begins with all well. A function
+   * as options is asked when the first test begins, and may leave things to the file's end.
+   */
   static shared(
     test: TestFn<unknown>,
-    options: ClusterOptions = {},
+    options: ClusterOptions | ((owner: Owner) => ClusterOptions) = {},
   ): (t: ExecutionContext) => Promise<Scenario> {
     let scenario: Scenario | null = null;
     const teardowns: (() => unknown)[] = [];
@@ -93,7 +96,10 @@ export class Scenario {
         passed: true,
         log: () => undefined,
       };
-      scenario ??= await Scenario.begin(t, options, owner);
+      if (scenario === null) {
+        const chosen = typeof options === 'function' ? options(owner) : options;
+        scenario = await Scenario.begin(t, chosen, owner);
+      }
       await scenario.#round(t);
       return scenario;
     };

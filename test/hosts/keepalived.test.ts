@@ -4,14 +4,15 @@ import { needingRoot } from '../support/balancer/needing.ts';
 import { eventually, faultLasts } from '../support/cluster/eventually.ts';
 import { AddressSampler } from '../support/hosts/sampler.ts';
 import { addressFaults } from '../support/invariants/address.ts';
-import { onHosts } from './stage.ts';
+import { stageOf } from './stage.ts';
 
 /** A script that looks once a second, and may take two. */
 const FOLLOWS_WITHIN_MS = 3_000;
 
+const onHosts = stageOf();
+
 onHosts(
   'F113: the address that keepalived moves follows the lease, through reloads, and where its hosts do not hear each other',
-  () => ({}),
   async (t, { network, scenario, addUser }) => {
     await needingRoot(['keepalived', 'curl'], async () => {
       const { cluster, before } = scenario;

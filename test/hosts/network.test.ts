@@ -1,17 +1,15 @@
 import { BUSY_MS } from '../faults/bounds.ts';
-import { controllerUrl } from '../support/cluster/configs.ts';
 import { eventually } from '../support/cluster/eventually.ts';
-import { onHosts } from './stage.ts';
+import { stageOf } from './stage.ts';
+
+const onHosts = stageOf();
 
 onHosts(
   'F30: a host is lost behind a dead link, without a goodbye of any connection',
-  () => ({}),
   async (t, { network, scenario, addUser }) => {
     const { cluster, before, bounds, termBefore } = scenario;
     const [active, passive] = [before.active.node, before.passive.node];
-    const user = addUser(
-      controllerUrl(cluster.facts.hosts.find(({ node }) => node === passive) ?? t.fail()),
-    );
+    const user = addUser(before.passive.options.controllerUrl);
     await scenario.submitTwenty();
     const at = process.hrtime.bigint();
     network.host(active).setPlugged(false);

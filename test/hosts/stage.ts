@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { Scenario } from '../faults/scenario.ts';
 import type { ClusterOptions } from '../support/cluster.ts';
 import { HostNetwork } from '../support/hosts/network.ts';
 import { premisesIn } from '../support/hosts/premises.ts';
+import { AddressSampler } from '../support/hosts/sampler.ts';
 import { UserProcess } from '../support/hosts/user-process.ts';
 import { whyNoHosts } from '../support/hosts/why-no-hosts.ts';
 
@@ -15,6 +17,8 @@ export interface Stage {
   readonly scenario: Scenario;
   /** A user on the host `client`, who submits runs under this base URL. */
   addUser(url: string, options?: Partial<UserOptions>): UserProcess;
+  /** Looks from now on which of the controller hosts have this address. */
+  watch(address: string): AddressSampler;
 }
 
 interface UserOptions {
@@ -22,46 +26,58 @@ interface UserOptions {
   readonly keepsConnections: boolean;
 }
 
+type OnHosts = (title: string, check: (t: ExecutionContext, stage: Stage) => Promise<void>) => void;
+
 /** Controller hosts `a` and `b`, worker hosts `w1` and `w2`, and `client`, from where users come. */
 const HOSTS = ['a', 'b', 'w1', 'w2', 'client'];
 
 /**
- * A test whose pair runs on hosts with a network of their own. `options` may depend on the network, for its addresses
- * are chosen at random. Where there can be none it fails if CI is set, else it is skipped.
+ * To be called once in a file: gives what declares a test. All tests of the file share one pair, on hosts with a network of
+ * their own, and run one after the other. `options` may depend on the network, whose addresses are chosen at
+ * random. Where there can be no such hosts the tests fail if CI is set, else they are skipped.
  */
-export function onHosts(
-  title: string,
-  options: (network: HostNetwork) => ClusterOptions,
-  check: (t: ExecutionContext, stage: Stage) => Promise<void>,
-): void {
-  test.serial(title, async (t) => {
-    if (missing !== null) {
-      t.log(`skipped: ${missing}`);
-      if (process.env['CI']) t.fail(missing);
-      else t.pass();
-      return;
-    }
-    const network = HostNetwork.make(t, HOSTS);
-    const premises = premisesIn(network);
-    const scenario = await Scenario.begin(t, { premises, ...options(network) });
-    await check(t, { network, scenario, addUser: userMaker(t, network, scenario) });
+export function stageOf(options: (network: HostNetwork) => ClusterOptions = () => ({})): OnHosts {
+  let network: HostNetwork | null = null;
+  const begin = Scenario.shared(test, (owner) => {
+    network = HostNetwork.make(owner, HOSTS);
+    return { premises: premisesIn(network), ...options(network) };
   });
+  return (title, check) => {
+    test.serial(title, async (t) => {
+      if (missing !== null) {
+        t.log(`skipped: ${missing}`);
+        if (process.env['CI']) t.fail(missing);
+        else t.pass();
+        return;
+      }
+      const scenario = await begin(t);
+      if (network === null) throw new Error('the network was not made');
+      await check(t, stageFor(t, network, scenario));
+    });
+  };
 }
 
-function userMaker(t: ExecutionContext, network: HostNetwork, scenario: Scenario) {
-  let users = 0;
-  return (url: string, options: Partial<UserOptions> = {}): UserProcess => {
-    users += 1;
-    const { folder, token } = scenario.cluster.facts;
-    return UserProcess.start(t, network.host('client'), {
-      url,
-      token,
-      // A job that is of no consequence: its runs may be lost or not.
-      job: 'again',
-      everyMs: 50,
-      keepsConnections: false,
-      history: join(folder, `user-${users}.ndjson`),
-      ...options,
-    });
+function stageFor(t: ExecutionContext, network: HostNetwork, scenario: Scenario): Stage {
+  const { folder, token, hosts } = scenario.cluster.facts;
+  return {
+    network,
+    scenario,
+    addUser: (url, options = {}) =>
+      UserProcess.start(t, network.host('client'), {
+        url,
+        token,
+        // Its runs may be tried again.
+        job: 'again',
+        everyMs: 50,
+        keepsConnections: false,
+        history: join(folder, `user-${randomBytes(4).toString('hex')}.ndjson`),
+        ...options,
+      }),
+    watch: (address) =>
+      AddressSampler.start(
+        t,
+        hosts.map(({ node }) => network.host(node)),
+        address,
+      ),
   };
 }

@@ -275,7 +275,9 @@ export class Cluster {
 
   /** Of every process that this cluster starts; the pair's name in it is what `endAll` looks for. */
   get environment(): NodeJS.ProcessEnv {
-    const { PATH, HOME } = process.env;
+    const { HOME } = process.env;
+    // What a test puts there stands in front of a program of the same name.
+    const PATH = `${join(this.facts.folder, 'programs')}:${process.env['PATH']}`;
     const places = failpoints.map((name) => `${name}=${this.#failpointFile(name)}`);
     const armed = [...places, 'block-loop-on:SIGUSR2', 'stop-scheduler-on:SIGUSR1'].join();
     const { program } = this.#options;
@@ -285,9 +287,10 @@ export class Cluster {
 
   /** Of the processes of one host or agent. */
   environmentOf(name: string): NodeJS.ProcessEnv {
+    const own = { ...this.environment, TEST_HOST: name };
     return this.#options.unruly === true
-      ? { ...this.environment, ...unrulyEnvironment(this.facts.folder, name) }
-      : this.environment;
+      ? { ...own, ...unrulyEnvironment(this.facts.folder, name) }
+      : own;
   }
 
   /** The clocks and the manners of one host or agent, in a cluster that was made `unruly`. */

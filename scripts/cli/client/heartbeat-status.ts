@@ -21,6 +21,16 @@ const statusSchema = z.object({
   paused: z.unknown(),
   /** What is left of a pause. */
   pausedForMs: z.number().nullish(),
+  /** Null: no virtual address is configured there. */
+  vip: z
+    .object({
+      held: z.boolean(),
+      addresses: z.array(
+        z.object({ address: z.string(), interface: z.string(), held: z.boolean() }),
+      ),
+      problem: z.string().nullable(),
+    })
+    .nullish(),
   version: z.string().nullish(),
   pid: z.number().nullish(),
   disagreements: z.array(z.string()).default([]),

@@ -61,15 +61,19 @@ async function agentsOf(
 }
 
 function nodeTable(answers: readonly StatusAnswer[]): string {
+  const hasVip = answers.some((each) => each.kind === 'answered' && each.status.vip);
   const rows = answers.map((each) => {
-    if (each.kind === 'silent')
-      return ['?', 'silent', '-', '-', '-', '-', `${each.url}: ${each.why}`];
+    if (each.kind === 'silent') {
+      const last = `${each.url}: ${each.why}`;
+      return ['?', 'silent', '-', '-', '-', '-', ...(hasVip ? ['-'] : []), last];
+    }
     const { status } = each;
     const { state = '-', pid } = status.controller ?? {};
     const notes = [
       ...(status.failsafe ? ['FAILSAFE'] : []),
       ...(status.paused ? ['paused'] : []),
       ...status.notReady,
+      ...(status.vip?.problem ? [status.vip.problem] : []),
     ];
     return [
       status.node,
@@ -80,10 +84,21 @@ function nodeTable(answers: readonly StatusAnswer[]): string {
         ? `${Math.round(status.leaseRemainingMs)} ms`
         : '-',
       pid === null || pid === undefined ? state : `${state}, pid ${pid}`,
+      ...(hasVip ? [heldAddresses(status)] : []),
       [readiness(status), ...notes].join('; '),
     ];
   });
-  return table(['NODE', 'ROLE', 'PHASE', 'TERM', 'LEASE LEFT', 'CONTROLLER', 'READY'], rows);
+  const vip = hasVip ? ['VIRTUAL IP'] : [];
+  return table(
+    ['NODE', 'ROLE', 'PHASE', 'TERM', 'LEASE LEFT', 'CONTROLLER', ...vip, 'READY'],
+    rows,
+  );
+}
+
+/** The virtual addresses that a host has. */
+function heldAddresses({ vip }: HeartbeatStatus): string {
+  const held = (vip?.addresses ?? []).filter((each) => each.held);
+  return held.map(({ address }) => address).join(', ') || '-';
 }
 
 /** An active node takes nothing over, so it is neither ready nor not ready. */

@@ -3,6 +3,7 @@ import { parseDurationMs } from '../../kernel/duration.ts';
 import { parseSizeBytes } from '../../kernel/size.ts';
 import { labelsSchema, nameSchema } from '../../protocol/api.ts';
 import type { CheckConfig, Listen } from './types.ts';
+import { VIRTUAL_ADDRESSES, virtualAddressesSchema } from './virtual-address.ts';
 
 /** What a value of the configuration may be, and the words for it in an error message. */
 export interface Kind<T> {
@@ -142,6 +143,8 @@ export const checkKind = yamlKind(
   checkSchema,
   'one of { http: URL }, { tcp: host:port }, { command: [program, ...] }, each with an optional timeout',
 );
+
+export const virtualAddressesKind = yamlKind(virtualAddressesSchema, VIRTUAL_ADDRESSES);
 
 export const labelsKind = yamlKind(
   labelsSchema,

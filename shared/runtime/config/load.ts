@@ -6,6 +6,7 @@ import { type Resolved, resolveKeys } from './resolve.ts';
 import type { ConfigSources } from './sources.ts';
 import { schemeProblems, tlsConfigOf, tlsProblems } from './tls.ts';
 import type { AgentConfig, ControllerHostConfig } from './types.ts';
+import { addressConflicts } from './virtual-address.ts';
 
 /**
  * Loads the configuration of a controller host. Throws one `UserError` (exit code 78) that names every
@@ -86,6 +87,7 @@ function controllerHostConfig(values: ControllerHostValues): ControllerHostConfi
     },
     timers: deriveTimers(values['failover.target'], timerOverrides(values)).timers,
     lease: { preparedTransactions: values['lease.preparedTransactions'] },
+    vip: values.vip,
     hooks: {
       promoted: values['hooks.promoted'],
       demoted: values['hooks.demoted'],
@@ -165,7 +167,33 @@ function checkControllerHost({ values, problems }: Resolved<typeof controllerHos
     ];
     problems.push(...schemeProblems(values, urls));
   }
+  if (
+    good(
+      'vip',
+      'heartbeat.url',
+      'heartbeat.peers',
+      'controller.url',
+      'controller.listen',
+      'controller.command',
+    )
+  ) {
+    problems.push(...vipProblems(values));
+  }
   if (good('failover.target', ...timerKeys)) problems.push(...timerProblems(values));
+}
+
+function vipProblems(values: ControllerHostValues): Problem[] {
+  const isWrapped = values['controller.command'].length > 0;
+  const urls = [
+    ['heartbeat.url', values['heartbeat.url']],
+    ['controller.url', values['controller.url']],
+    ...values['heartbeat.peers'].map((url) => ['heartbeat.peers', url] as const),
+  ] as const;
+  const listen = isWrapped ? null : values['controller.listen'];
+  return addressConflicts(values.vip, { urls, listen }).map(([key, text]) => ({
+    ...{ key, text },
+    source: null,
+  }));
 }
 
 const timerKeys = [

@@ -8,6 +8,16 @@ export interface Listen {
   readonly port: number;
 }
 
+/** An address under which users reach the active node, and the interface that carries it. */
+export interface VirtualAddress {
+  /** In its shortest form, without prefix. */
+  readonly address: string;
+  /** The length of its prefix. */
+  readonly prefix: number;
+  readonly family: 4 | 6;
+  readonly interface: string;
+}
+
 export interface LogConfig {
   readonly level: 'error' | 'warn' | 'info' | 'debug';
   readonly format: 'json' | 'text';
@@ -77,6 +87,8 @@ export interface ControllerHostConfig {
     /** Whether a server that lets transactions be prepared is good enough. */
     readonly preparedTransactions: 'refuse' | 'accept';
   };
+  /** None: users find the active node in another way. */
+  readonly vip: readonly VirtualAddress[];
   readonly hooks: {
     readonly promoted: readonly string[];
     readonly demoted: readonly string[];

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { run } from './run.ts';
 
 export interface NetworkHostOptions {
   readonly name: string;
@@ -34,7 +34,7 @@ export class NetworkHost {
   /** Runs a command here to its end, and gives what it says. */
   run(...command: readonly string[]): string {
     const [program = '', ...args] = [...this.prefix, ...command];
-    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    return run(program, ...args);
   }
 
   /** Every address of this host, of IPv4 as it is written, of IPv6 with all its digits. Starts no process. */

@@ -1,10 +1,11 @@
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { processId, spawnTied } from '@understudy/shared/runtime/child';
 import type { Owner } from '../cluster/owner.ts';
 import { NetworkHost } from './network-host.ts';
+import { run } from './run.ts';
 
 /** Of the addresses that are set aside for benchmarks (RFC 2544), and of the private ones of IPv6 (RFC 4193). */
 const NET = '198.18';
@@ -98,8 +99,9 @@ export class HostNetwork {
     const prefix = ['ip', 'netns', 'exec', namespace];
     const anchor = spawnTied([...prefix, 'sleep', 'infinity'], { stdio: ['ignore'] });
     this.#anchors.push(anchor);
-    const setPlugged = (isPlugged: boolean) =>
+    const setPlugged = (isPlugged: boolean) => {
       run('ip', '-n', hub, 'link', 'set', port, isPlugged ? 'up' : 'down');
+    };
     return new NetworkHost({ name, ip, ip6, prefix, pid: anchor.pid ?? 0, setPlugged });
   }
 
@@ -155,8 +157,4 @@ function freeSubnet(): number {
     if (!isOurs && !routes.includes(route)) return subnet;
   }
   throw new Error(`no network of ${NET}.0.0/16 is free`);
-}
-
-function run(program: string, ...args: readonly string[]): void {
-  execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { run } from './run.ts';
 
 /** Why this test can't have hosts of their own network here; null when it can. */
 export function whyNoHosts(): string | null {
@@ -9,7 +9,7 @@ export function whyNoHosts(): string | null {
   try {
     // In a namespace of its own, which ends with the command.
     const probe = 'ip link add x type veth peer name y && ip link add z type bridge';
-    execFileSync('unshare', ['--net', 'sh', '-c', probe], { stdio: 'pipe' });
+    run('unshare', '--net', 'sh', '-c', probe);
     return null;
   } catch (error) {
     return `no network namespaces can be made here: ${(error as Error).message}`;
@@ -25,7 +25,7 @@ const packages: Readonly<Record<string, string>> = {
 
 function isThere(program: string): boolean {
   try {
-    execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
+    run('sh', '-c', `command -v ${program}`);
     return true;
   } catch {
     return false;

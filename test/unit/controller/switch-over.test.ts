@@ -23,7 +23,12 @@ async function setUp(t: ExecutionContext) {
   const note = (what: string) => () => void did.push(what);
   const switchOver = new SwitchOver({
     ...{ pair: 'orders', credentials: null, node: 'a', guard },
-    server: { gate, divert: (elsewhere) => gate.divert(elsewhere) },
+    server: {
+      gate,
+      divert: (elsewhere) => gate.divert(elsewhere),
+      sendIdleAway: note('send away'),
+    },
+    isAddressMoving: false,
     scheduler: { pause: note('pause'), resume: note('resume'), stop: note('stop') },
     dispatcher: {
       ...{ pause: note('pause'), resume: note('resume'), stop: note('stop') },

@@ -7,17 +7,24 @@ interface Said {
   readonly role: 'active' | 'passive';
   readonly ready?: boolean;
   readonly active?: string;
+  /** Whether it has the virtual address. */
+  readonly held?: boolean;
 }
 
-function answer(node: string, { role, ready = false, active = 'a' }: Said): StatusAnswer {
+function answer(node: string, { role, ready = false, active = 'a', held }: Said): StatusAnswer {
   const status = {
-    ...{ pair: 'p', node, role, ready, phase: 'x', term: '3', notReady: [] },
+    ...{ pair: 'p', node, role, ready, phase: 'serving', term: '3', notReady: [] },
     ...{ disagreements: [], promise: [], measured: [] },
     active: { node: active, url: 'http://h:1' },
     failsafe: false,
     paused: false,
+    vip: held === undefined ? null : vipOf(held),
   };
   return { kind: 'answered', url: `http://${node}`, status };
+}
+function vipOf(held: boolean) {
+  const addresses = [{ address: '10.0.0.10/24', interface: 'eth0', held }];
+  return { held, addresses, problem: null };
 }
 const silent: StatusAnswer = { kind: 'silent', url: 'http://x', why: 'refused' };
 
@@ -48,6 +55,19 @@ test('more than one active is 3, and a contradiction is told', (t) => {
   t.is(verdict.exitCode, 3);
   t.deepEqual(verdict.disagreements, [
     'a says that the active node is a, b says that the active node is b',
+  ]);
+});
+
+test('a virtual address on the wrong host is told', (t) => {
+  const told = (a: boolean, b: boolean) =>
+    judgePair([
+      answer('a', { role: 'active', held: a }),
+      answer('b', { role: 'passive', ready: true, held: b }),
+    ]).disagreements;
+  t.deepEqual(told(true, false), []);
+  t.deepEqual(told(false, true), [
+    'a is active and does not have the virtual address 10.0.0.10/24',
+    'b is passive and has the virtual address 10.0.0.10/24',
   ]);
 });
 

@@ -219,7 +219,6 @@ test('H7, S2: mode, preference and its time are read, and a time without prefere
 test(refused, 'lease: { store: etcd }', /lease.store holds "etcd": not available/);
 test(refused, 'lease: { etcd: ["http://e:2379"] }', /lease.etcd holds .*: not available/);
 test(refused, 'checks: [{ tcp: "x:1" }]', /checks holds .*: not available/);
-test(refused, 'vip: { address: 10.0.0.10/24, interface: eth0 }', /vip holds .*: not available/);
 
 test('the defaults of what this version does not do may be written down', (t) => {
   const text = `${GOOD}
@@ -262,6 +261,55 @@ test('I5: one file of the certificate without the others is refused', (t) => {
   const { message } = errorOf(() => load({ text: `${GOOD}\ntls: { cert: c.pem, ca: ca.pem }\n` }));
   t.regex(message, /1 error/);
   t.regex(message, /tls.key is missing; expected .* because tls.cert and tls.ca are set/);
+});
+
+test('D10: a virtual address is read, or several of both families, each in its shortest form', (t) => {
+  const [one] = load({ text: `${GOOD}\nvip: { address: 10.0.0.10/24, interface: eth0 }\n` }).vip;
+  t.deepEqual(one, { address: '10.0.0.10', prefix: 24, family: 4, interface: 'eth0' });
+  const overrides = {
+    vip: '[{ address: 10.0.0.10/24, interface: eth0 }, { address: "FD00:0:0::A/64", interface: bond0.7 }]',
+    'controller.listen': '[::]:7300',
+  };
+  t.deepEqual(load({ overrides }).vip[1], {
+    ...{ address: 'fd00::a', prefix: 64, family: 6 },
+    interface: 'bond0.7',
+  });
+  t.deepEqual(load({}).vip, []);
+});
+
+test('what is no virtual address is refused with what is expected', (t) => {
+  for (const vip of [
+    '{ address: 10.0.0.10, interface: eth0 }',
+    '{ address: 10.0.0.10/33, interface: eth0 }',
+    '{ address: 10.0.0/24, interface: eth0 }',
+    '{ address: 127.0.0.1/8, interface: lo }',
+    '{ address: "fe80::1/64", interface: eth0 }',
+    '{ address: "fd00::1/0", interface: eth0 }',
+    '{ address: 10.0.0.10/24, interface: "eth0 up" }',
+    '{ address: 10.0.0.10/24, interface: an-interface-name-that-is-long }',
+    '{ address: 10.0.0.10/24 }',
+    '[{ address: 10.0.0.10/24, interface: eth0 }, { address: 10.0.0.10/16, interface: eth1 }]',
+  ]) {
+    const { message } = errorOf(() => load({ overrides: { vip } }));
+    t.regex(message, /vip holds .*; expected an address with the length of its prefix/, vip);
+  }
+});
+
+test('what must lead to one host alone is not a virtual address, and its port is open at each', (t) => {
+  const vip = '{ address: 10.0.0.12/24, interface: eth0 }';
+  t.regex(
+    errorOf(() => load({ overrides: { vip } })).message,
+    /heartbeat.peers holds .*10\.0\.0\.12.*, which moves from host to host/,
+  );
+  const narrow = {
+    vip: '{ address: 10.0.0.10/24, interface: eth0 }',
+    'controller.listen': '10.0.0.11:7300',
+  };
+  t.regex(
+    errorOf(() => load({ overrides: narrow })).message,
+    /controller.listen holds 10.0.0.11, where nobody is heard .*; expected 0.0.0.0:7300/,
+  );
+  t.notThrows(() => load({ overrides: { ...narrow, 'controller.command': '[sleep, "9"]' } }));
 });
 
 test('unsafe timers are refused with the law and the numbers', (t) => {

@@ -1,0 +1,255 @@
+import { unreachable } from '@understudy/shared/kernel/invariant';
+import { COMMAND_SLOW_MS, lifeTimeS, putAgainAt } from './life-time.ts';
+import type {
+  AddressEffect,
+  AddressEvent,
+  AddressState,
+  AddressStep,
+  AddressStory,
+  Aim,
+  Found,
+} from './state.ts';
+
+/** How often the kernel is looked at while nothing happens. */
+export const LOOK_EVERY_MS = 1_000;
+/** After a hand-over the addresses stay for so long at most; the kernel is told, too. */
+export const LEAVE_WITHIN_MS = 1_000;
+const RETRY_AFTER_MS = 500;
+/** Announcements get lost: first they are repeated soon, then for good. */
+const ANNOUNCE_SOON = { every: 1_000, times: 10 } as const;
+const ANNOUNCE_EVERY_MS = 60_000;
+
+/** Nothing is known of what an earlier heartbeat left behind: it is removed first. */
+export function initialAddress(now: number): AddressState {
+  return {
+    aim: { kind: 'absent' },
+    running: null,
+    keptUntil: null,
+    putFor: 0,
+    retryAt: now,
+    problem: null,
+    lookAt: now,
+    isLossTold: false,
+    announced: 0,
+    announceAt: now,
+    leaveBy: 0,
+    hasSuccessor: false,
+  };
+}
+
+/**
+ * What is to be done about the virtual addresses at `now`, given what happened and what the kernel has. One command
+ * is under way at a time, and one that removes waits for no other. Pure; the keeper executes the effects.
+ */
+export function stepAddress(
+  state: AddressState,
+  event: AddressEvent,
+  now: number,
+  found: Found,
+): AddressStep {
+  const noted = note(state, event, now);
+  const step = pursue(noted.state, now, found);
+  return { state: step.state, effects: [...noted.effects, ...step.effects] };
+}
+
+/** The next instant at which a tick is due. */
+export function addressWakeAt(state: AddressState): number {
+  const { aim, running, keptUntil, lookAt } = state;
+  const waits = [lookAt];
+  if (aim.kind === 'leaving') waits.push(state.leaveBy);
+  if (aim.kind === 'present') waits.push(aim.trustedUntil);
+  // What is under way answers by an event of its own.
+  if (running !== null) return Math.min(...waits);
+  if (state.problem !== null) waits.push(state.retryAt);
+  if (aim.kind === 'present' && keptUntil !== null) {
+    waits.push(state.announceAt);
+    if (keptUntil < aim.trustedUntil) waits.push(putAgainAt(aim.leaseUntil));
+  }
+  return Math.min(...waits);
+}
+
+/** Whether this host has the addresses, as far as our own commands tell. */
+export function isHeld({ keptUntil }: AddressState, now: number): boolean {
+  return keptUntil !== null && now < keptUntil;
+}
+
+function note(state: AddressState, event: AddressEvent, now: number): AddressStep {
+  switch (event.kind) {
+    case 'tick':
+      return only(state);
+    case 'aim':
+      return turnTo(state, event.aim, now);
+    case 'put-done':
+      return putDone(state, now);
+    case 'put-failed':
+      return failed(state, 'add', event.error, now);
+    case 'removed': {
+      const why = state.aim.kind === 'leaving' ? 'the lease was handed over' : 'not active';
+      const gone = { ...state, running: null, keptUntil: null, problem: null };
+      return only(gone, tellIf(state.keptUntil !== null, { kind: 'address-removed', why }));
+    }
+    case 'remove-failed':
+      return failed(state, 'remove', event.error, now);
+    case 'successor-serves':
+      return only({ ...state, hasSuccessor: true });
+    case 'quiet':
+      // Before the successor serves, whoever comes is still received here, and sent on.
+      if (state.aim.kind !== 'leaving' || !state.hasSuccessor) return only(state);
+      return only({ ...state, leaveBy: now });
+    default:
+      return unreachable(event);
+  }
+}
+
+function turnTo(state: AddressState, aim: Aim, now: number): AddressStep {
+  const turned = { ...state, aim };
+  if (aim.kind === state.aim.kind) return only(turned);
+  const broken = breakOff(turned, aim.kind === 'present' ? 'remove' : 'put');
+  const fresh = { ...broken.state, problem: null, retryAt: now, isLossTold: false };
+  if (aim.kind === 'present') {
+    // Whatever an earlier tenure has put says nothing of this one.
+    const anew = { ...fresh, keptUntil: null, putFor: 0 };
+    return only({ ...anew, announced: 0, announceAt: now }, broken.effects);
+  }
+  if (aim.kind === 'leaving') {
+    const leaving = { ...fresh, leaveBy: now + LEAVE_WITHIN_MS, hasSuccessor: false };
+    return only(leaving, broken.effects);
+  }
+  return only(fresh, broken.effects);
+}
+
+/** Ends a command that would do the opposite of what is wanted now. */
+function breakOff(state: AddressState, kind: 'put' | 'remove'): AddressStep {
+  if (state.running?.kind !== kind) return only(state);
+  // Nobody knows what became of it.
+  const keptUntil = kind === 'put' ? (state.keptUntil ?? 0) : state.keptUntil;
+  return only({ ...state, running: null, keptUntil }, [{ kind: 'break-off' }]);
+}
+
+function putDone(state: AddressState, now: number): AddressStep {
+  const { running, aim } = state;
+  if (running?.kind !== 'put') return only(state);
+  const { startedAt, lifeS } = running;
+  const keptUntil = startedAt + lifeS * 1_000;
+  const done = { ...state, running: null, keptUntil, problem: null, isLossTold: false };
+  if (aim.kind !== 'present') return only(done);
+  const isLate = now - startedAt > COMMAND_SLOW_MS && lifeTimeS(state.putFor, now) < lifeS;
+  const isNew = !isHeld(state, startedAt) || state.isLossTold;
+  return only(
+    {
+      ...done,
+      putFor: isLate ? 0 : state.putFor,
+      ...(isNew ? { announced: 0, announceAt: now } : {}),
+    },
+    tellIf(isNew, { kind: 'address-added', term: aim.term, lifeS }),
+  );
+}
+
+function failed(
+  state: AddressState,
+  what: 'add' | 'remove',
+  error: string,
+  now: number,
+): AddressStep {
+  // Tried again and again; told once.
+  const isNews = state.problem === null;
+  return only(
+    {
+      ...state,
+      running: null,
+      // It may have been carried out in part.
+      keptUntil: what === 'add' ? (state.keptUntil ?? 0) : state.keptUntil,
+      problem: error,
+      retryAt: now + RETRY_AFTER_MS,
+    },
+    tellIf(isNews, { kind: 'address-failed', what, error }),
+  );
+}
+
+function pursue(state: AddressState, now: number, found: Found): AddressStep {
+  const looked = now >= state.lookAt ? { ...state, lookAt: now + LOOK_EVERY_MS } : state;
+  const { aim } = looked;
+  switch (aim.kind) {
+    case 'present':
+      // Nobody is waited for to hear that trust has run out: this host may have been asleep.
+      return now < aim.trustedUntil
+        ? bePresent(looked, aim, now, found)
+        : beAbsent(looked, now, found);
+    case 'leaving':
+      return now >= looked.leaveBy ? beAbsent(looked, now, found) : leave(looked, now);
+    case 'absent':
+      return beAbsent(looked, now, found);
+    default:
+      return unreachable(aim);
+  }
+}
+
+function beAbsent(state: AddressState, now: number, found: Found): AddressStep {
+  const broken = breakOff(state, 'put');
+  const { running, keptUntil, retryAt } = broken.state;
+  const isThere = keptUntil !== null || found.present.length > 0;
+  if (running !== null || !isThere || now < retryAt) return broken;
+  const isForeign = keptUntil === null && state.problem === null;
+  return only({ ...broken.state, running: { kind: 'remove' } }, [
+    ...broken.effects,
+    ...tellIf(isForeign, { kind: 'address-found', addresses: found.present }),
+    { kind: 'remove' },
+  ]);
+}
+
+/** The kernel is to remove them soon, should nobody here be able to. */
+function leave(state: AddressState, now: number): AddressStep {
+  const { running, keptUntil, leaveBy } = state;
+  const isTold = keptUntil === null || state.putFor === leaveBy;
+  if (running !== null || isTold || now < state.retryAt) return only(state);
+  return put(state, leaveBy, LEAVE_WITHIN_MS / 1_000, now);
+}
+
+function bePresent(
+  state: AddressState,
+  aim: Extract<Aim, { kind: 'present' }>,
+  now: number,
+  found: Found,
+): AddressStep {
+  if (state.running !== null) return only(state);
+  const { keptUntil, putFor } = state;
+  const isLost = keptUntil !== null && state.problem === null && found.missing.length > 0;
+  const isEnding =
+    keptUntil !== null && keptUntil < aim.trustedUntil && now >= putAgainAt(aim.leaseUntil);
+  const isNeeded = keptUntil === null || state.problem !== null;
+  const isDue = isNeeded || aim.leaseUntil > putFor || isLost || isEnding;
+  if (isDue && now >= state.retryAt) {
+    const isNews = isLost && !state.isLossTold;
+    const step = put(
+      { ...state, isLossTold: state.isLossTold || isLost },
+      aim.leaseUntil,
+      lifeTimeS(aim.leaseUntil, now),
+      now,
+    );
+    const tell = tellIf(isNews, { kind: 'address-lost', addresses: found.missing });
+    return only(step.state, [...tell, ...step.effects]);
+  }
+  // Who fails to come in part is announced as far as he is here.
+  if (found.present.length === 0 || now < state.announceAt) return only(state);
+  return announce(state, now);
+}
+
+function put(state: AddressState, putFor: number, lifeS: number, now: number): AddressStep {
+  return only({ ...state, putFor, running: { kind: 'put', startedAt: now, lifeS } }, [
+    { kind: 'put', lifeS },
+  ]);
+}
+
+function announce(state: AddressState, now: number): AddressStep {
+  const announced = state.announced + 1;
+  const pauseMs = announced < ANNOUNCE_SOON.times ? ANNOUNCE_SOON.every : ANNOUNCE_EVERY_MS;
+  return only({ ...state, announced, announceAt: now + pauseMs }, [{ kind: 'announce' }]);
+}
+
+function tellIf(isNews: boolean, story: AddressStory): AddressEffect[] {
+  return isNews ? [{ kind: 'tell', story }] : [];
+}
+
+function only(state: AddressState, effects: readonly AddressEffect[] = []): AddressStep {
+  return { state, effects };
+}
