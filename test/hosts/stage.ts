@@ -34,13 +34,19 @@ const HOSTS = ['a', 'b', 'w1', 'w2', 'client'];
 /**
  * To be called once in a file: gives what declares a test. All tests of the file share one pair, on hosts with a network of
  * their own, and run one after the other. `options` may depend on the network, whose addresses are chosen at
- * random. Where there can be no such hosts the tests fail if CI is set, else they are skipped.
+ * random. Its agents are patient: nobody has to start them anew. Where there can be no such hosts the tests fail if CI is set, else they are skipped.
  */
 export function stageOf(options: (network: HostNetwork) => ClusterOptions = () => ({})): OnHosts {
   let network: HostNetwork | null = null;
   const begin = Scenario.shared(test, (owner) => {
     network = HostNetwork.make(owner, HOSTS);
-    return { premises: premisesIn(network), ...options(network) };
+    const chosen = options(network);
+    return {
+      premises: premisesIn(network),
+      ...chosen,
+      host: { agents: { lostAfter: '120s' }, ...chosen.host },
+      agent: { retry: { every: '200ms', timeout: '250ms', limit: 2_000 }, ...chosen.agent },
+    };
   });
   return (title, check) => {
     test.serial(title, async (t) => {

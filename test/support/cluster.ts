@@ -324,12 +324,14 @@ export class Cluster {
     const facts = { ...this.facts, hosts: this.facts.hosts.filter((h) => h.node !== address.node) };
     const folder = name === address.node ? facts.folder : mkdtempSync(join(facts.folder, name));
     const overrides = { ...this.#options.host, ...this.#options.each?.[address.node] };
+    const config = writeHostConfig({ ...facts, folder }, address, overrides);
+    this.#premises.own(config);
     return new Host({
       node: address.node,
       scheme: address.scheme,
       heartbeatUrl: heartbeatUrl(address),
       controllerUrl: controllerUrl(address),
-      config: writeHostConfig({ ...facts, folder }, address, overrides),
+      config,
       log: this.#log(name),
       environment: this.environmentOf(name),
       prefix: this.#premises.prefixOf(address.node),

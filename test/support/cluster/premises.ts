@@ -10,6 +10,8 @@ export interface Premises {
   addresses(nodes: readonly string[]): Promise<Place[]>;
   /** Put before a command, makes it run on that host. */
   prefixOf(name: string): readonly string[];
+  /** Gives a file to who runs the hosts. */
+  own(file: string): void;
   /** Settings by which PostgreSQL, which runs here, is reached from all of them; `folder` is the cluster's. */
   postgres(folder: string): Readonly<Record<string, string>>;
   /** The same database as all of them reach it. */
@@ -26,6 +28,7 @@ export const oneMachine: Premises = {
     });
   },
   prefixOf: () => [],
+  own: () => undefined,
   postgres: () => ({}),
   databaseUrl: (url) => url,
 };

@@ -1,0 +1,71 @@
+import { eventually } from '../support/cluster/eventually.ts';
+import { signal } from '../support/cluster/proc.ts';
+import { addressFaults } from '../support/invariants/address.ts';
+import { addressesOf, OVERLAP_MS, onlyOn, watchBoth, withAddresses } from './addresses.ts';
+import { stageOf } from './stage.ts';
+
+const onHosts = stageOf(withAddresses);
+
+for (const place of ['before-address', 'after-address'] as const) {
+  onHosts(
+    `F25: a heartbeat dies ${place.replace('-', ' its ')}: another one serves, and the addresses do not stay behind`,
+    async (t, stage) => {
+      const { scenario } = stage;
+      const { cluster, before, termBefore } = scenario;
+      const { active, passive } = before;
+      const samplers = await watchBoth(stage);
+      cluster.armFailpoint(place);
+      signal(await active.controllerPid(), 'SIGKILL');
+      await passive.heartbeat.ended;
+      t.true(cluster.failpointHit(place));
+      passive.start();
+      const after = await cluster.settled({ above: termBefore + 1n });
+      await onlyOn(samplers, after.active.node);
+      await scenario.judge();
+      for (const { samples } of samplers) t.deepEqual(addressFaults(samples, OVERLAP_MS), []);
+    },
+  );
+}
+
+onHosts(
+  'an address that a heartbeat finds when it starts is removed, and `understudy address scrub` removes what is left',
+  async (t, stage) => {
+    const { network, scenario } = stage;
+    const { active, passive } = scenario.before;
+    const samplers = await watchBoth(stage);
+    const [four, six] = addressesOf(network);
+    const host = network.host(passive.node);
+    const add = () => {
+      for (const each of [four, six]) host.run('ip', 'addr', 'add', each, 'dev', 'eth0');
+    };
+    t.is(await passive.stop(), 0);
+    add();
+    await eventually(() => (samplers.every(({ holders }) => holders.length === 2) ? true : null), {
+      what: 'both hosts to have the addresses',
+    });
+    const { code, stdout, stderr } = await passive.command(['address', 'scrub']);
+    t.is(code, 0, stderr);
+    t.is(stdout.trim(), `not on this host: ${four}, ${six}`);
+    for (const { holders } of samplers) t.deepEqual(holders, [active.node]);
+    add();
+    passive.start();
+    await onlyOn(samplers, active.node);
+    await scenario.cluster.settled();
+  },
+);
+
+onHosts(
+  'a heartbeat that ends takes the addresses along, and one without a peer, too',
+  async (t, stage) => {
+    const { scenario } = stage;
+    const { active, passive } = scenario.before;
+    const samplers = await watchBoth(stage);
+    t.is(await passive.stop(), 0);
+    t.is(await active.stop(), 0);
+    for (const { holders } of samplers) t.deepEqual(holders, []);
+    active.start();
+    passive.start();
+    await scenario.cluster.settled();
+    for (const { samples } of samplers) t.deepEqual(addressFaults(samples, 0), []);
+  },
+);
