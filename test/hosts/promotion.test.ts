@@ -55,6 +55,27 @@ onHosts(
 );
 
 onHosts(
+  'a heartbeat waits for an interface that is not there yet, and says so',
+  async (t, stage) => {
+    const { network, scenario } = stage;
+    const { active, passive } = scenario.before;
+    const host = network.host(passive.node);
+    t.is(await passive.stop(), 0);
+    const vip = JSON.stringify({ address: addressesOf(network)[0], interface: 'late0' });
+    passive.start(passive.options.log, ['--set', `vip=${vip}`]);
+    const { notReady } = await passive.until('to say what it waits for', (view) =>
+      view.notReady.some((reason) => reason.includes('late0')),
+    );
+    t.regex(notReady.join(), /the interface late0 of .* is not there/);
+    host.run('ip', 'link', 'add', 'late0', 'type', 'veth', 'peer', 'name', 'late1');
+    await scenario.cluster.settled({ active: active.node });
+    t.is(await passive.stop(), 0);
+    passive.start();
+    await scenario.cluster.settled();
+  },
+);
+
+onHosts(
   'a heartbeat that ends takes the addresses along, and one without a peer, too',
   async (t, stage) => {
     const { scenario } = stage;

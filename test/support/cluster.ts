@@ -115,6 +115,8 @@ export async function makeCluster(t: Owner, options: ClusterOptions = {}): Promi
   for (const agent of agents) cluster.addAgent(agent);
   const { code, stderr } = await cluster.command(['create'], hosts[0]);
   if (code !== 0) throw new Error(`understudy create: exit ${code}\n${stderr}`);
+  const keystore = join(folder, 'keystore');
+  if (existsSync(keystore)) premises.own(keystore);
   return cluster;
 }
 

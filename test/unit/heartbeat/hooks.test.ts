@@ -4,9 +4,15 @@ import { join } from 'node:path';
 import { Hooks } from '@understudy/heartbeat/supervise/hooks';
 import { silentLog } from '@understudy/shared/runtime/log';
 import test, { type ExecutionContext } from 'ava';
+import { eventually } from '../../support/cluster/eventually.ts';
 
 /** Hooks that write their name, term and node, each a line, after what `before` does. */
-function makeHooks(t: ExecutionContext, before: string, timeoutMs: number) {
+function makeHooks(
+  t: ExecutionContext,
+  before: string,
+  timeoutMs: number,
+  beforePromoted = () => Promise.resolve(),
+) {
   const folder = mkdtempSync(join(tmpdir(), 'understudy-hooks-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'written');
@@ -16,6 +22,7 @@ function makeHooks(t: ExecutionContext, before: string, timeoutMs: number) {
     commands: { promoted: command, demoted: command, fenced: [] },
     environment: { UNDERSTUDY_NODE: 'a' },
     timeoutMs,
+    beforePromoted,
     log: silentLog,
   });
   const written = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []);
@@ -83,4 +90,19 @@ test('A hook that is not there keeps nobody waiting', async (t) => {
   hooks.onStory({ kind: 'serving', term: 5n });
   await hooks.finished();
   t.pass();
+});
+
+test('The hook promoted waits for what comes with the role, and the others do not', async (t) => {
+  let open: () => void = () => undefined;
+  const before = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const { hooks, written } = makeHooks(t, ':', 60_000, () => before);
+  hooks.onStory({ kind: 'serving', term: 5n });
+  hooks.onStory({ kind: 'handed-over', term: 5n });
+  await eventually(() => (written().length > 0 ? true : null), { what: 'a hook to be run' });
+  t.deepEqual(written(), ['demoted 5 a']);
+  open();
+  await hooks.finished();
+  t.deepEqual(written(), ['demoted 5 a', 'promoted 5 a']);
 });
