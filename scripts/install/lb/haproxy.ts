@@ -12,7 +12,7 @@ export interface HaproxyOptions extends LbFacts {
 }
 
 /**
- * A whole configuration for HAProxy from 2.2 on. In both forms a request that finds no controller waits for the
+ * A whole configuration for HAProxy from 2.4 on. In both forms a request that finds no controller waits for the
  * next one, so a fail-over is a delay and no error. In the form `http` what may be asked twice is asked again
  * when its answer is lost; nothing else ever is.
  */
@@ -48,17 +48,23 @@ const GLOBAL = `global
 /** Both forms wait, and for the same times. */
 function patience({ pace }: LbFacts): string {
   return `    # A connection is tried again, at the next server, until somebody serves: ${pace.retries} times, each
-    # after "timeout connect". So a request waits up to ${pace.waitMs} ms, which is longer than the pair
+    # "timeout connect" after the one before. So a request waits up to ${pace.waitMs} ms, which is longer than the pair
     # promises to be without an active.
     timeout connect ${pace.connectMs}ms
     retries ${pace.retries}
     option redispatch 1
     # Streams of events and followed logs say nothing for as long as nothing happens. What a lost host
-    # leaves behind is found by probes of the kernel.
+    # leaves behind is found by probes of the kernel: after ten seconds of silence, three of them.
     timeout client 1h
     timeout server 1h
     option clitcpka
-    option srvtcpka`;
+    clitcpka-idle 10s
+    clitcpka-intvl 5s
+    clitcpka-cnt 3
+    option srvtcpka
+    srvtcpka-idle 10s
+    srvtcpka-intvl 5s
+    srvtcpka-cnt 3`;
 }
 
 function httpDefaults(options: LbFacts): string {

@@ -19,6 +19,7 @@ ${controllerComments(facts)}
 #   - wait: between two tenures, when both ports are closed, it answers 502 at once;
 #   - ask the heartbeats who is active, or notice a lost host before a user has waited for it;
 #   - cut off who listens to a controller whose host is lost: a stream hangs until its client gives up;
+#   - start while a name among the servers is not known, if names stand here and no addresses;
 #   - tell what was not carried out from what may have been: all that fails here is a 502.
 #
 # Only users come this way. Agents find the active controller by themselves, at the controllers' own URLs.
@@ -59,7 +60,8 @@ ${listens.join('\n')}
 
             # Another controller is tried when no connection could be made. When a request was sent and the
             # connection broke, nginx repeats GET, HEAD, PUT and DELETE, which do the same when done twice,
-            # and never a POST (that would need "non_idempotent"), be there an Idempotency-Key or not.
+            # and never a POST (that would need "non_idempotent"), be there an Idempotency-Key or not. A PUT that
+            # is repeated may undo what somebody else has put in between.
             proxy_next_upstream error timeout;
             proxy_next_upstream_tries ${2 * controllers.length};
 
