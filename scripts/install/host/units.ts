@@ -9,7 +9,6 @@ export function controllerUnit(facts: ControllerFacts): string {
 # systemctl edit understudy-controller
 [Unit]
 Description=Understudy controller host (heartbeat and controller)
-Documentation=man:systemd.service(5)
 Wants=network-online.target
 After=network-online.target time-sync.target
 # It is started again however often it ends: the pair counts its fail-overs itself.
@@ -37,7 +36,7 @@ TimeoutStartSec=60s
 # A stop hands the role over: only the heartbeat is asked, and whatever it leaves behind is killed.
 KillMode=mixed
 TimeoutStopSec=40s
-
+${facts.hasVip ? `# However the heartbeat ended: no virtual address stays behind.\nExecStopPost=-${command(facts)} address scrub --config ${configuration}\n` : ''}
 # When memory runs out others go first, and the end of one process is not that of the service.
 OOMScoreAdjust=-900
 OOMPolicy=continue
@@ -60,7 +59,6 @@ export function agentUnit(facts: AgentFacts): string {
 # systemctl edit understudy-agent
 [Unit]
 Description=Understudy agent (worker host)
-Documentation=man:systemd.service(5)
 Wants=network-online.target
 After=network-online.target
 StartLimitIntervalSec=0

@@ -40,10 +40,11 @@ test('a path with blanks and signs that systemd reads is one word', (t) => {
 
 test('only a host that may hold the virtual address has rights on the network', (t) => {
   t.regex(controllerUnit(controller), /^CapabilityBoundingSet=$/m);
-  t.notRegex(controllerUnit(controller), /AmbientCapabilities|AF_PACKET/);
+  t.notRegex(controllerUnit(controller), /AmbientCapabilities|AF_PACKET|ExecStopPost/);
   const unit = controllerUnit({ ...controller, hasVip: true });
   t.regex(unit, /^AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW$/m);
   t.regex(unit, /^CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW$/m);
+  t.regex(unit, /^ExecStopPost=-.* address scrub --config \/etc\/understudy\/understudy\.yaml$/m);
 });
 
 test('jobs can not speak to systemd in the name of their agent', (t) => {
