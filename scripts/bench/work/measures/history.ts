@@ -2,7 +2,7 @@ import { Fleet } from '../agents/fleet.ts';
 import { quantile } from '../figures.ts';
 import { type Measure, onStage } from '../measure.ts';
 import { putJob, type Stage, untilConnected } from '../stage.ts';
-import { bulkRate } from './bulk.ts';
+import { bulkRate, measuredRate } from './bulk.ts';
 
 const JOB = 'empty';
 const SLOTS = 2_000;
@@ -18,28 +18,40 @@ export const history: Measure = {
     onStage(options, { agents: 0 }, async (stage) => {
       const { token, controllerPorts: ports } = stage;
       const fleet = new Fleet({ count: 1, prefix: 'sim', ports, token, slots: SLOTS });
-      const rates = async (what: string) => {
-        const values: number[] = [];
+      const rounds = async (what: string) => {
+        const rates: number[] = [];
+        const databaseUs: number[] = [];
         for (let round = 1; round <= options.times; round += 1) {
-          values.push(await bulkRate(stage, JOB, options.runs));
-          options.say(`${what}, ${round} of ${options.times}: ${values.at(-1)?.toFixed(0)} runs/s`);
+          const [rate, , us] = await measuredRate(stage, JOB, options.runs);
+          rates.push(rate);
+          databaseUs.push(us);
+          const shown = `${rate.toFixed(0)} runs/s, ${us.toFixed(0)} µs of PostgreSQL a run`;
+          options.say(`${what}, ${round} of ${options.times}: ${shown}`);
         }
-        return values;
+        return { rates, databaseUs };
       };
       try {
         await untilConnected(stage, 1);
         await putJob(stage, JOB, { command: ['true'] });
         await bulkRate(stage, JOB, WARM_UP);
-        const short = await rates('short history');
+        const short = await rounds('short history');
         options.say(`filling the history with ${options.history} runs`);
         await fill(stage, options.history);
-        const long = await rates('long history');
+        const long = await rounds('long history');
         const shown = options.history.toLocaleString('en');
         const rows = { measure: 'history', unit: 'runs/s' };
-        const ratio = (quantile(long, 0.5) / quantile(short, 0.5)) * 100;
+        const us = { measure: 'history', unit: 'µs' };
+        const ratio = (quantile(long.rates, 0.5) / quantile(short.rates, 0.5)) * 100;
         return [
-          { ...rows, title: 'empty runs in bulk, short history', values: short },
-          { ...rows, title: `the same after ${shown} runs more`, values: long },
+          { ...rows, title: 'empty runs in bulk, short history', values: short.rates },
+          { ...rows, title: `the same after ${shown} runs more`, values: long.rates },
+          // Whatever else the machine does, this is what a run takes.
+          {
+            ...us,
+            title: 'processor time of PostgreSQL a run, short history',
+            values: short.databaseUs,
+          },
+          { ...us, title: `the same after ${shown} runs more`, values: long.databaseUs },
           {
             ...{ measure: 'history', unit: '%', values: [ratio], target: { atLeast: 90 } },
             title: `long history, of the rate of the short one`,
