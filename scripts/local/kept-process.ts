@@ -9,6 +9,8 @@ export interface KeptOptions {
   readonly name: string;
   readonly command: readonly string[];
   readonly logFile: string;
+  /** Beside that of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly onEnd: (end: ProcessEnd) => void;
 }
 
@@ -56,7 +58,7 @@ export function keepProcess(options: KeptOptions): KeptProcess {
     const startedAt = performance.now();
     const log = openSync(options.logFile, 'a', 0o600);
     const started = spawnTied(options.command, {
-      env: ownEnvironment(),
+      env: { ...ownEnvironment(), ...options.environment },
       stdio: ['ignore', log, log],
     });
     closeSync(log);

@@ -7,7 +7,12 @@ import { isPortFree, portHolder } from '../postgres/port.ts';
 import { type Postgres, startPostgres } from '../postgres/start.ts';
 import { type ConfigChanges, prepareFolder, writeConfigFiles } from './files.ts';
 import { type Front, startFront } from './front.ts';
-import { type KeptProcess, keepProcess, type ProcessEnd } from './kept-process.ts';
+import {
+  type KeptOptions,
+  type KeptProcess,
+  keepProcess,
+  type ProcessEnd,
+} from './kept-process.ts';
 import { type HostLayout, type Layout, layOut, portsOf, type WorkerLayout } from './layout.ts';
 
 export interface LocalOptions extends ConfigChanges {
@@ -16,6 +21,8 @@ export interface LocalOptions extends ConfigChanges {
   /** Null: the documented ports, 7300 and so on. Else six ports from here on. */
   readonly portBase: number | null;
   readonly agents: number;
+  /** Of its processes, beside that of this one. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly onEnd?: (end: ProcessEnd) => void;
 }
 
@@ -71,13 +78,14 @@ export async function startSystem(options: LocalOptions): Promise<LocalSystem> {
     await postgres.stop();
     throw error;
   }
+  const about = { environment: options.environment ?? {}, onEnd };
   const hosts = layout.hosts.map((host) => ({
     ...host,
-    process: keep(`heartbeat of ${host.node}`, 'heartbeat', host, onEnd),
+    process: keep(`heartbeat of ${host.node}`, 'heartbeat', host, about),
   }));
   const workers = layout.workers.map((worker) => ({
     ...worker,
-    process: keep(`agent ${worker.agent}`, 'agent', worker, onEnd),
+    process: keep(`agent ${worker.agent}`, 'agent', worker, about),
   }));
   const isStopping = new AbortController();
   void keepPostgres(postgres, isStopping.signal, onEnd);
@@ -103,10 +111,10 @@ function keep(
   name: string,
   verb: 'heartbeat' | 'agent',
   { file, log }: { readonly file: string; readonly log: string },
-  onEnd: (end: ProcessEnd) => void,
+  about: Pick<KeptOptions, 'environment' | 'onEnd'>,
 ): KeptProcess {
   const command = [process.execPath, COMMAND, verb, '--config', file];
-  return keepProcess({ name, command, logFile: log, onEnd });
+  return keepProcess({ name, command, logFile: log, ...about });
 }
 
 async function keepPostgres(

@@ -11,7 +11,7 @@ interface CommandOptions {
   readonly history: number;
   readonly times: number;
   readonly minutes: number;
-  readonly rate?: number;
+  readonly rate: number;
   readonly portBase: number;
   readonly only?: readonly Measure[];
   readonly json?: boolean;
@@ -71,7 +71,8 @@ const program = new Command('bench:work')
   .option('--only <names>', `some of ${names}`, someOf)
   .option('--history <count>', 'runs of the long history', whole, 1_000_000)
   .option('--minutes <count>', 'how long memory is watched', Number, 3)
-  .option('--rate <count>', 'runs a second in that time (default: as many as are possible)', whole)
+  // An hour of more would be a measurement of the disk.
+  .option('--rate <count>', 'runs a second in that time', whole, 400)
   .option('--port-base <port>', 'six ports from this one on', whole, 27_800)
   .option('--json', 'figures as JSON');
 program.parse();

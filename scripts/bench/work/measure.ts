@@ -9,8 +9,8 @@ export interface WorkOptions {
   readonly times: number;
   readonly portBase: number;
   readonly minutes: number;
-  /** Runs a second while memory is watched; undefined: as many as are possible. */
-  readonly rate?: number | undefined;
+  /** Runs a second while memory is watched. */
+  readonly rate: number;
   readonly say: (line: string) => void;
   /** What has to be done when the benchmark is broken off. */
   readonly open: Set<() => Promise<void>>;

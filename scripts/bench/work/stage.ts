@@ -14,6 +14,8 @@ export interface StageOptions {
   /** Real agents, each a process of its own. */
   readonly agents: number;
   readonly slots: number;
+  /** Of its processes, beside that of this one. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A pair of its own, on one PostgreSQL with its usual durability, and ways to give it work. */
@@ -47,6 +49,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       data: join(folder, 'system'),
       portBase: options.portBase,
       agents: options.agents,
+      environment: options.environment ?? {},
       // The passive node stays passive, whatever a measurement does to the active one.
       hostChanges: () => ({ failover: { limit: 1_000_000 } }),
       workerChanges: () => ({ slots: options.slots }),
