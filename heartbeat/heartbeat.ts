@@ -142,12 +142,7 @@ export class Heartbeat {
       peers: this.#peers,
       beforeRelease: () => this.#address.gone(),
       askSwitchOver: () =>
-        void askForRole({
-          node: config.node,
-          peers: this.#peers,
-          operations: this.#operations,
-          log,
-        }),
+        void askForRole({ node, peers: this.#peers, operations: this.#operations, log }),
       tellPeersTenureOver: (term) => {
         this.#tenureOver.note(term);
         void this.#peers.exchangeNow();
