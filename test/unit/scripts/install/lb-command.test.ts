@@ -29,11 +29,7 @@ function install(args: readonly string[], config: string): Promise<Outcome> {
 }
 
 /** Nobody listens at the port of discard. */
-function configOf(
-  name: string,
-  peer = 'http://127.0.0.1:9',
-  own = 'http://10.0.0.11:7300',
-): string {
+function configOf(name: string, peer = 'http://127.0.0.1:9', more = ''): string {
   const file = join(folder, name);
   writeFileSync(
     file,
@@ -42,12 +38,15 @@ pair: orders
 node: a
 database: postgres://user:hidden-one@127.0.0.1:9/db
 token: hidden-two
-heartbeat: { url: "http://10.0.0.11:7400", peers: ["${peer}"] }
-controller: { url: "${own}" }
+heartbeat: { url: "${schemeOf(peer)}//10.0.0.11:7400", peers: ["${peer}"] }
+controller: { url: "${schemeOf(peer)}//10.0.0.11:7300" }
+${more}
 `,
   );
   return file;
 }
+
+const schemeOf = (url: string) => new URL(url).protocol;
 
 /** A heartbeat that tells where its controller is. */
 async function startPeer(t: ExecutionContext): Promise<string> {
@@ -128,8 +127,10 @@ test('wrong options are refused with what is expected', async (t) => {
   }
 });
 
+const TLS = 'tls: { cert: a.pem, key: a.key, ca: ca.pem }';
+
 test('what is encrypted goes through the simplest form only', async (t) => {
-  const config = configOf('secure.yaml', 'http://127.0.0.1:9', 'https://10.0.0.11:7300');
+  const config = configOf('secure.yaml', 'https://127.0.0.1:9', TLS);
   const { code, stderr } = await install(['haproxy'], config);
   t.is(code, 1);
   t.regex(stderr, /https:\/\/10\.0\.0\.11:7300 is encrypted/);
