@@ -6,6 +6,7 @@ export const pureFolders = [
   'shared/kernel',
   'heartbeat/role',
   'heartbeat/suspicion',
+  'heartbeat/address/plan',
   'controller/schedule',
   'controller/dispatch',
   'agent/follow',
