@@ -16,6 +16,8 @@ export interface StageOptions {
   readonly slots: number;
   /** Of its processes, beside that of this one. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Their `failover.target`; longer than the default where a busy machine must not move the role. */
+  readonly target?: string;
 }
 
 /** A pair of its own, on one PostgreSQL with its usual durability, and ways to give it work. */
@@ -51,7 +53,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       agents: options.agents,
       environment: options.environment ?? {},
       // The passive node stays passive, whatever a measurement does to the active one.
-      hostChanges: () => ({ failover: { limit: 1_000_000 } }),
+      hostChanges: () => ({ failover: { limit: 1_000_000, target: options.target ?? '2s' } }),
       workerChanges: () => ({ slots: options.slots }),
     });
     const active = await findActive(system);

@@ -29,7 +29,7 @@ export const memory: Measure = {
     const witness = new URL('../memory/heap-witness.js', import.meta.url);
     const environment = { NODE_OPTIONS: `--import=${witness.href}`, BENCH_HEAP: heap };
     try {
-      return await onStage(options, { agents: 0, environment }, (stage) =>
+      return await onStage(options, { agents: 0, environment, target: '15s' }, (stage) =>
         watch(options, stage, heap),
       );
     } finally {
