@@ -84,10 +84,13 @@ const FIND_EXISTING = `select new.id as offered, run.id from ${identity.from}
   order by (run.id = new.id)`;
 
 const changed = columnSql(changeColumns, FIRST);
-// A run that is finished never changes again, whatever is written late.
+// A run that is finished never changes again, whatever is written late. Each run is looked up by itself: in a
+// join the database, whose plan is of a time when little was open, would read all that is open now for each batch.
 const UPDATE_RUNS = `update run set term = $2::bigint, ${changed.assign(changing)}
-  from ${changed.from}
-  where run.id = new.id and run.pair = $1 and run.finished_at is null`;
+  from (select new.*, (select open.ctid from run as open
+      where open.pair = $1 and open.id = new.id and open.finished_at is null) as place
+    from ${changed.from}) as new
+  where run.ctid = new.place`;
 
 const tried = columnSql(attemptColumns, FIRST);
 // An attempt may be decided on before its run is made, and then the run may turn out to exist already.
