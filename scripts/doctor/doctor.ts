@@ -2,7 +2,9 @@ import { hostKindOf } from '@understudy/shared/runtime/config/describe';
 import { loadAgentConfig, loadControllerHostConfig } from '@understudy/shared/runtime/config/load';
 import type { ConfigSources } from '@understudy/shared/runtime/config/sources';
 import { messageOf } from '@understudy/shared/runtime/errors';
+import { connectAs } from '../cli/client/secure.ts';
 import { agentChecks } from './checks/agent.ts';
+import { certificateChecks } from './checks/certificate.ts';
 import { databaseCheck } from './checks/database.ts';
 import { hostChecks } from './checks/host.ts';
 import { peersCheck } from './checks/peers.ts';
@@ -23,12 +25,21 @@ function checksFor(sources: ConfigSources): { finding: Finding; checks: readonly
   try {
     if (hostKindOf(sources) === 'worker') {
       const config = loadAgentConfig(sources);
-      const text = `${from}: agent ${config.agent} of pair ${config.pair}`;
-      return { finding: ok('configuration', text), checks: agentChecks(config) };
+      connectAs(config);
+      const { pair, agent, tls } = config;
+      const text = `${from}: agent ${agent} of pair ${pair}`;
+      const certificates = certificateChecks(tls, { pair, kind: 'agent', id: agent });
+      return {
+        finding: ok('configuration', text),
+        checks: [...certificates, ...agentChecks(config)],
+      };
     }
     const config = loadControllerHostConfig(sources);
-    const text = `${from}: node ${config.node} of pair ${config.pair}`;
-    const checks = [databaseCheck(config), portsCheck(config), peersCheck(config)];
+    connectAs(config);
+    const { pair, node, tls } = config;
+    const text = `${from}: node ${node} of pair ${pair}`;
+    const certificates = certificateChecks(tls, { pair, kind: 'node', id: node });
+    const checks = [...certificates, databaseCheck(config), portsCheck(config), peersCheck(config)];
     return { finding: ok('configuration', text), checks };
   } catch (error) {
     const advice = 'correct it; `understudy config check` tells when all is well';

@@ -14,6 +14,8 @@ export interface ProductionOptions {
   readonly roots: readonly string[];
   /** Packages that are left out, and what only they need with them. */
   readonly without: readonly string[];
+  /** Whether npm has installed what lies at a place: what is optional may be for other platforms only. */
+  readonly isThere: (place: string) => boolean;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface ProductionOptions {
  * where Node would. Throws when one is in the lock file's words needed and not in it; what is optional may be missing.
  */
 export function productionPlaces(options: ProductionOptions): readonly string[] {
-  const { packages, roots, without } = options;
+  const { packages, roots, without, isThere } = options;
   const found = new Set<string>();
   const open = [...roots];
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
@@ -29,8 +31,8 @@ export function productionPlaces(options: ProductionOptions): readonly string[] 
     for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
       if (without.includes(name)) continue;
       const needed = placesFor(place, name).find((each) => packages[each] !== undefined);
+      if (Object.hasOwn(optionalDependencies, name) && !(needed && isThere(needed))) continue;
       if (needed === undefined) {
-        if (Object.hasOwn(optionalDependencies, name)) continue;
         throw new Error(`${place} needs ${name}, which is not in the lock file`);
       }
       if (found.has(needed) || packages[needed]?.link === true) continue;

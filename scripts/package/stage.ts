@@ -22,6 +22,8 @@ const NOT_NEEDED = /(?:^|\/)(?:node_modules|tsconfig[^/]*\.json|[^/]+\.tsbuildin
 
 const FOR_DEVELOPERS = /^\/node_modules(?:\/|$)|\.(?:map|d\.[cm]?ts)$/;
 
+const FOLDER = 'node_modules/';
+
 const PROGRAM = `#!/usr/bin/env node
 import { main } from '@understudy/scripts/cli/main';
 
@@ -42,15 +44,22 @@ export function stagePackage(checkout: string, stage: string): string {
   const { version } = manifest;
   const lock = readManifest(join(checkout, 'package-lock.json'));
   const packages = lock['packages'] as Record<string, LockedPackage>;
-  const places = productionPlaces({ packages, roots: WORKSPACES, without: WITHOUT });
-  for (const place of places) copyPackage(join(checkout, place), join(stage, stagedPlace(place)));
+  const isThere = (place: string) => existsSync(join(checkout, place));
+  const places = productionPlaces({ packages, roots: WORKSPACES, without: WITHOUT, isThere });
+  const names = new Set(
+    places.map((place) => place.slice(place.lastIndexOf(FOLDER) + FOLDER.length)),
+  );
+  for (const place of places) {
+    copyPackage(join(checkout, place), join(stage, stagedPlace(place)));
+    settlePackage(join(stage, stagedPlace(place), 'package.json'), names);
+  }
   for (const name of WORKSPACES) stageWorkspace(checkout, stage, name);
 
   // Named each by itself: npm takes what it is told of, and asks nobody for what is there.
   const top = places.filter((place) => /^node_modules\/(?:@[^/]+\/)?[^/]+$/.test(place));
   const dependencies = Object.fromEntries([
     ...WORKSPACES.map((name) => [`@understudy/${name}`, version]),
-    ...top.map((place) => [place.slice('node_modules/'.length), packages[place]?.version]),
+    ...top.map((place) => [place.slice(FOLDER.length), packages[place]?.version]),
   ]);
   const { description, license, type, engines } = manifest;
   writeJson(join(stage, 'package.json'), {
@@ -77,6 +86,13 @@ function stagedPlace(place: string): string {
 function copyPackage(from: string, to: string): void {
   const filter = (path: string) => path === from || !FOR_DEVELOPERS.test(path.slice(from.length));
   cpSync(from, to, { recursive: true, filter });
+}
+
+/** What is there was built and is complete: nothing is to be run at the installation, nor looked for. */
+function settlePackage(file: string, names: ReadonlySet<string>): void {
+  const { scripts: _, optionalDependencies, ...rest } = readManifest(file);
+  const optional = Object.entries(optionalDependencies ?? {}).filter(([name]) => names.has(name));
+  writeJson(file, { ...rest, optionalDependencies: Object.fromEntries(optional) });
 }
 
 /** Whatever of a workspace is needed at run time: what was compiled, migrations, pages. */

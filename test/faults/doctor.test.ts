@@ -89,3 +89,14 @@ test('a host before its first start: what is free, what is not, and who does not
   t.regex(broken.named('configuration')[0]?.text ?? '', /failover\.target holds "soon"/);
   t.is(broken.named('versions')[0]?.level, 'ok');
 });
+
+test('I5: a pair that speaks TLS is well, and its certificates are looked at', async (t) => {
+  const cluster = await makeCluster(t, { ...options, tls: true });
+  const { active } = await cluster.start();
+  for (const { options } of [active, cluster.agent('w1')]) {
+    const { code, problems, named, stderr } = await examine(cluster, options.config);
+    t.deepEqual(problems, []);
+    t.is(code, 0, stderr);
+    t.true(named('certificate').length > 0);
+  }
+});

@@ -14,7 +14,7 @@ export function portsCheck(config: ControllerHostConfig): Check {
     name: 'ports',
     look: async () => {
       const { listen } = config.heartbeat;
-      const answer = await askHeartbeat(urlOf(listen), ASK_WITHIN_MS);
+      const answer = await askHeartbeat(urlOf(listen, config.tls !== null), ASK_WITHIN_MS);
       if (answer.kind === 'answered' && answer.status.node === config.node) {
         const text = 'are those of the heartbeat that runs here, and of its controller';
         // Not tried out: the controller may want to open its port in this very moment.
@@ -61,9 +61,9 @@ async function answers({ host, port }: Listen): Promise<boolean> {
   }
 }
 
-function urlOf({ host, port }: Listen): string {
+function urlOf({ host, port }: Listen, isSecure: boolean): string {
   const address = localOf(host);
-  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+  return `${isSecure ? 'https' : 'http'}://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 function localOf(host: string): string {
