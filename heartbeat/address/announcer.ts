@@ -1,4 +1,4 @@
-import { findProgram, spawnTied } from '@understudy/shared/runtime/child';
+import { findProgram, killGroup, spawnTied } from '@understudy/shared/runtime/child';
 import { messageOf } from '@understudy/shared/runtime/errors';
 
 /** One takes a second: it waits for those who know better. */
@@ -14,7 +14,9 @@ export function runAnnouncement(
       const child = spawnTied([findProgram(name), ...args], {
         stdio: ['ignore', 'ignore', 'pipe'],
       });
-      const end = () => child.kill('SIGKILL');
+      const end = () => {
+        if (child.pid !== undefined) killGroup(child.pid, 'SIGKILL');
+      };
       const limit = setTimeout(end, WITHIN_MS);
       signal.addEventListener('abort', end, { once: true });
       let said = '';

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { findProgram, spawnTied } from '@understudy/shared/runtime/child';
+import { findProgram, killGroup, spawnTied } from '@understudy/shared/runtime/child';
 import { messageOf } from '@understudy/shared/runtime/errors';
 
 /** What is said beside the error itself. */
@@ -38,7 +38,8 @@ export class IpBatch {
   breakOff(reason = 'it was broken off'): void {
     if (this.#child === null || hasEnded(this.#child)) return;
     this.#stderr = reason;
-    this.#child.kill('SIGKILL');
+    // With whatever it has started, should something stand in front of it.
+    if (this.#child.pid !== undefined) killGroup(this.#child.pid, 'SIGKILL');
   }
 
   #endOf(child: ChildProcess): Promise<string | null> {

@@ -33,7 +33,7 @@ export class StubbornIp {
 function scriptBefore(real: string, programs: string): string {
   return `#!/bin/sh
 commands=$(cat)
-if [ -e "${programs}/hangs-on-$TEST_HOST" ]; then exec sleep infinity; fi
+if [ -e "${programs}/hangs-on-$TEST_HOST" ]; then sleep infinity; fi
 if [ -e "${programs}/fails-on-$TEST_HOST" ]; then
   echo 'RTNETLINK answers: Operation not permitted' >&2
   exit 2
