@@ -7,6 +7,15 @@ import {
 import { type Asked, failedOf, putShelf, Users } from '../../support/balancer/users.ts';
 import type { Cluster } from '../../support/cluster.ts';
 
+/**
+ * Of a pair whose requests are counted: nothing but what a test does may end a controller, not a busy machine on
+ * which its port is slow, and no agent is needed.
+ */
+export const STEADY = {
+  agents: [],
+  host: { controller: { health: { every: '1s', timeout: '5s', failures: 3 } } },
+};
+
 export interface Behind {
   readonly haproxy: Balancer;
   readonly users: Users;

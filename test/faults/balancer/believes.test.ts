@@ -4,9 +4,9 @@ import { failedOf } from '../../support/balancer/users.ts';
 import { faultLasts } from '../../support/cluster/eventually.ts';
 import { servingFaults } from '../../support/invariants/service.ts';
 import { Scenario } from '../scenario.ts';
-import { putBehind } from './behind.ts';
+import { putBehind, STEADY } from './behind.ts';
 
-const begin = Scenario.shared(test, { agents: ['w1'] });
+const begin = Scenario.shared(test, STEADY);
 
 test.serial(
   'F111: while HAProxy is down the controllers are asked directly, and after its start it knows who is active',

@@ -4,13 +4,13 @@ import { failedOf } from '../../support/balancer/users.ts';
 import { faultLasts } from '../../support/cluster/eventually.ts';
 import { servingFaults } from '../../support/invariants/service.ts';
 import { Scenario } from '../scenario.ts';
-import { onlyPlainLost, putBehind } from './behind.ts';
+import { onlyPlainLost, putBehind, STEADY } from './behind.ts';
 
-const PER_SECOND = 150;
+const PER_SECOND = 100;
 /** Before and after what happens, so that both controllers are asked for a while. */
 const CALM_MS = 1_500;
 
-const begin = Scenario.shared(test, { agents: ['w1'] });
+const begin = Scenario.shared(test, STEADY);
 
 const forms = {
   'that asks the heartbeats': { more: [], keepAlive: false },

@@ -6,9 +6,9 @@ import type { Host } from '../../support/cluster/host.ts';
 import { servingFaults } from '../../support/invariants/service.ts';
 import { BUSY_MS } from '../bounds.ts';
 import { Scenario } from '../scenario.ts';
-import { onlyPlainLost, putBehind } from './behind.ts';
+import { onlyPlainLost, putBehind, STEADY } from './behind.ts';
 
-const begin = Scenario.shared(test, { agents: ['w1'] });
+const begin = Scenario.shared(test, STEADY);
 
 /** Looks so seldom, and needs so many looks. */
 function looking(every: string, fall: number): (text: string) => string {
@@ -52,8 +52,8 @@ test.serial(
   'F109: who writes to an old active by way of HAProxy is refused and told when to come again; nothing of it is committed',
   needing(['haproxy'], async (t) => {
     // Its controller trusts itself for long after it was heard of last.
-    const host = { failover: { target: '20s' } };
-    const scenario = await Scenario.begin(t, { agents: ['w1'], host });
+    const host = { ...STEADY.host, failover: { target: '20s' } };
+    const scenario = await Scenario.begin(t, { ...STEADY, host });
     const { cluster, before, termBefore, bounds } = scenario;
     const { active, passive } = before;
     // It knows of no other controller, as one that lags for long enough, and is soon tired of waiting.

@@ -6,13 +6,14 @@ import { faultLasts } from '../../support/cluster/eventually.ts';
 import { makeCluster } from '../../support/cluster.ts';
 import { servingFaults } from '../../support/invariants/service.ts';
 import { Scenario } from '../scenario.ts';
+import { STEADY } from './behind.ts';
 
 const DIES = 'after-commit-before-reply';
 
 test.serial(
   'F83: no request of 100 a second fails in a switch-over behind nginx, which sees nothing but ports',
   needing(['nginx'], async (t) => {
-    const scenario = await Scenario.begin(t, { agents: ['w1'] });
+    const scenario = await Scenario.begin(t, STEADY);
     const { cluster } = scenario;
     await putShelf(cluster);
     const { url } = await startNginx(t, cluster);
