@@ -4,10 +4,10 @@ import { eventually, faultLasts } from '../support/cluster/eventually.ts';
 import { signal } from '../support/cluster/proc.ts';
 import type { Settled } from '../support/cluster.ts';
 import type { AddressSampler } from '../support/hosts/sampler.ts';
-import { addressFaults, longestOverlapMs } from '../support/invariants/address.ts';
 import {
   addressesOf,
   answeredBy,
+  judgeAddresses,
   keptForMs,
   OVERLAP_MS,
   onlyOn,
@@ -18,14 +18,6 @@ import {
 import { stageOf } from './stage.ts';
 
 const onHosts = stageOf(withAddresses);
-
-/** I9, with what was measured. */
-function judge(t: ExecutionContext, samplers: readonly AddressSampler[], boundMs: number): void {
-  for (const { samples } of samplers) {
-    t.log(`on two hosts for ${longestOverlapMs(samples)} ms at most`);
-    t.deepEqual(addressFaults(samples, boundMs), []);
-  }
-}
 
 /** The kernel alone takes the addresses away from a host that renews nothing since this instant. */
 function judgeKept(
@@ -55,7 +47,7 @@ onHosts(
     await onlyOn(samplers, before.passive.node);
     for (const user of users) await answeredBy(user, before.passive.node);
     await scenario.judge();
-    judge(t, samplers, 0);
+    judgeAddresses(t, samplers, 0);
   },
 );
 
@@ -73,7 +65,7 @@ onHosts(
     for (const user of users) await answeredBy(user, before.passive.node);
     before.active.start();
     await scenario.judge();
-    judge(t, samplers, OVERLAP_MS);
+    judgeAddresses(t, samplers, OVERLAP_MS);
   },
 );
 
@@ -94,7 +86,7 @@ onHosts(
     await faultLasts(2 * before.activeStatus.timings.ttlMs);
     before.active.signalAll('SIGCONT', pid);
     await scenario.judge();
-    judge(t, samplers, OVERLAP_MS);
+    judgeAddresses(t, samplers, OVERLAP_MS);
     const after = samplers.flatMap(({ samples }, index) => samples.slice(frozen[index]));
     t.deepEqual(
       after.filter(({ holders }) => holders.join() !== before.passive.node),
@@ -113,7 +105,7 @@ onHosts(
     await onlyOn(samplers, before.passive.node);
     network.host(before.active.node).setPlugged(true);
     await scenario.judge();
-    judge(t, samplers, OVERLAP_MS);
+    judgeAddresses(t, samplers, OVERLAP_MS);
     await onlyOn(samplers, before.passive.node);
   },
 );
@@ -147,7 +139,7 @@ onHosts(
       t.deepEqual(user.failed, []);
     }
     await scenario.judge();
-    judge(t, samplers, OVERLAP_MS);
+    judgeAddresses(t, samplers, OVERLAP_MS);
   },
 );
 

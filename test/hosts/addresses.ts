@@ -1,9 +1,11 @@
 import { MOST_LATE_MS } from '@understudy/heartbeat/address/plan/life-time';
+import type { ExecutionContext } from 'ava';
 import { eventually } from '../support/cluster/eventually.ts';
 import type { ClusterOptions } from '../support/cluster.ts';
 import type { HostNetwork } from '../support/hosts/network.ts';
 import type { AddressSampler } from '../support/hosts/sampler.ts';
 import type { UserProcess } from '../support/hosts/user-process.ts';
+import { addressFaults, longestOverlapMs } from '../support/invariants/address.ts';
 import type { Stage } from './stage.ts';
 
 /** How long two hosts may have an address at most (`plan/life-time.ts`), and as much as two looks are apart. */
@@ -59,4 +61,16 @@ export async function answeredBy(user: UserProcess, node: string, since = 0n): P
   await eventually(() => user.answered(node).find(({ sentAt }) => BigInt(sentAt) > since) ?? null, {
     what: `a user to be answered by ${node}`,
   });
+}
+
+/** I9, with what was measured. */
+export function judgeAddresses(
+  t: ExecutionContext,
+  samplers: readonly AddressSampler[],
+  boundMs: number,
+): void {
+  for (const { samples } of samplers) {
+    t.log(`on two hosts for ${longestOverlapMs(samples)} ms at most`);
+    t.deepEqual(addressFaults(samples, boundMs), []);
+  }
 }

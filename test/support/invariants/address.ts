@@ -44,3 +44,8 @@ function overlaps(samples: readonly AddressSample[]): Overlap[] {
   }
   return found;
 }
+
+/** When this host was seen last to have the address; null: never. */
+export function lastHeldAt(samples: readonly AddressSample[], node: string): bigint | null {
+  return samples.findLast(({ holders }) => holders.includes(node))?.at ?? null;
+}

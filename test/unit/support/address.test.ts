@@ -1,6 +1,6 @@
 import test from 'ava';
 import { asListed } from '../../support/hosts/network-host.ts';
-import { addressFaults, longestOverlapMs } from '../../support/invariants/address.ts';
+import { addressFaults, lastHeldAt, longestOverlapMs } from '../../support/invariants/address.ts';
 
 const MS = 1_000_000n;
 const samples = (...holders: readonly string[]) =>
@@ -23,6 +23,13 @@ test('an overlap that lasts to the end counts', (t) => {
 
 test('two overlaps with a good look between them are two', (t) => {
   t.is(longestOverlapMs(samples('ab', 'ab', 'a', 'ab', 'ab')), 50);
+});
+
+test('who had it is asked for the last time that he was seen with it', (t) => {
+  const seen = samples('a', 'ab', 'b', '');
+  t.is(lastHeldAt(seen, 'a'), 50n * MS);
+  t.is(lastHeldAt(seen, 'b'), 100n * MS);
+  t.is(lastHeldAt(seen, 'c'), null);
 });
 
 test('an address is compared in the form in which the kernel lists it', (t) => {
