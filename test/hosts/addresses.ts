@@ -1,8 +1,8 @@
 import { MOST_LATE_MS } from '@understudy/heartbeat/address/plan/life-time';
+import type { HostNetwork } from '@understudy/scripts/hosts/network';
 import type { ExecutionContext } from 'ava';
 import { eventually } from '../support/cluster/eventually.ts';
 import type { ClusterOptions } from '../support/cluster.ts';
-import type { HostNetwork } from '../support/hosts/network.ts';
 import type { AddressSampler } from '../support/hosts/sampler.ts';
 import type { UserProcess } from '../support/hosts/user-process.ts';
 import { addressFaults, longestOverlapMs } from '../support/invariants/address.ts';

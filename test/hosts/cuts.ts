@@ -1,5 +1,5 @@
+import { type OtherEnd, PacketFilter } from '@understudy/scripts/hosts/packet-filter';
 import type { ExecutionContext } from 'ava';
-import { type OtherEnd, PacketFilter } from '../support/hosts/packet-filter.ts';
 import type { Stage } from './stage.ts';
 
 /** Faults between the hosts of a stage, by the packet filters of its controller hosts. */

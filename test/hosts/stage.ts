@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { HostNetwork } from '@understudy/scripts/hosts/network';
+import { whyNoHosts } from '@understudy/scripts/hosts/why-no-hosts';
 import test, { type ExecutionContext } from 'ava';
 import { Scenario } from '../faults/scenario.ts';
 import type { ClusterOptions } from '../support/cluster.ts';
-import { HostNetwork } from '../support/hosts/network.ts';
 import { premisesIn } from '../support/hosts/premises.ts';
 import { AddressSampler } from '../support/hosts/sampler.ts';
 import { UserProcess } from '../support/hosts/user-process.ts';
-import { whyNoHosts } from '../support/hosts/why-no-hosts.ts';
 
 const missing = whyNoHosts();
 

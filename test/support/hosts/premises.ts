@@ -1,7 +1,7 @@
-import { chmodSync, chownSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chownSync } from 'node:fs';
+import type { HostNetwork } from '@understudy/scripts/hosts/network';
+import { reachableFrom } from '@understudy/scripts/hosts/reachable-postgres';
 import type { Premises } from '../cluster/premises.ts';
-import type { HostNetwork } from './network.ts';
 
 /** Every host has these for itself. */
 const HEARTBEAT_PORT = 7400;
@@ -43,17 +43,7 @@ export function premisesIn(network: HostNetwork, isPlain = false): Premises {
     own: (file) => {
       if (isPlain) chownSync(file, PLAIN_USER, PLAIN_USER);
     },
-    postgres: (folder) => {
-      const rules = join(folder, 'pg_hba.conf');
-      const lines = ['127.0.0.1/32', network.range].map(
-        (range) => `host all all ${range} scram-sha-256\n`,
-      );
-      // Of replication, too: the tests read what was committed from there.
-      const streams = lines.map((line) => line.replace('all', 'replication'));
-      writeFileSync(rules, [...lines, ...streams].join(''));
-      chmodSync(rules, 0o644);
-      return { listen_addresses: `127.0.0.1,${network.own}`, hba_file: rules };
-    },
+    postgres: (folder) => reachableFrom(network, folder),
     databaseUrl: (url) => url.replace('@127.0.0.1:', `@${network.own}:`),
   };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { asListed, type NetworkHost } from '@understudy/scripts/hosts/network-host';
 import type { Owner } from '../cluster/owner.ts';
 import type { AddressSample } from '../invariants/address.ts';
-import { asListed, type NetworkHost } from './network-host.ts';
 
 const EVERY_MS = 50;
 

@@ -2,9 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { NetworkHost } from '@understudy/scripts/hosts/network-host';
 import { spawnTied } from '@understudy/shared/runtime/child';
 import type { Owner } from '../cluster/owner.ts';
-import type { NetworkHost } from './network-host.ts';
 import type { UserOrders, UserRequest } from './user.ts';
 
 const main = fileURLToPath(new URL('./user.js', import.meta.url));

@@ -1,5 +1,5 @@
+import { asListed } from '@understudy/scripts/hosts/network-host';
 import test from 'ava';
-import { asListed } from '../../support/hosts/network-host.ts';
 import { addressFaults, lastHeldAt, longestOverlapMs } from '../../support/invariants/address.ts';
 
 const MS = 1_000_000n;

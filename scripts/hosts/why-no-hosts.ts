@@ -1,6 +1,6 @@
 import { run } from './run.ts';
 
-/** Why this test can't have hosts of their own network here; null when it can. */
+/** Why hosts of their own network can't be made here; null when they can. */
 export function whyNoHosts(): string | null {
   if (process.getuid?.() !== 0) return 'only root can make network namespaces';
   for (const program of ['ip', 'arping', 'ndptool', 'nft']) {

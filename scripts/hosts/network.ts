@@ -3,18 +3,23 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { processId, spawnTied } from '@understudy/shared/runtime/child';
-import type { Owner } from '../cluster/owner.ts';
+
 import { NetworkHost } from './network-host.ts';
 import { run } from './run.ts';
+
+/** Whose a network is. What is to be undone at his end, in reverse, is left with him. */
+export interface NetworkOwner {
+  teardown(undo: () => unknown): void;
+}
 
 /** Of the addresses that are set aside for benchmarks (RFC 2544), and of the private ones of IPv6 (RFC 4193). */
 const NET = '198.18';
 const NET6 = 'fd75:6e64';
 
 /**
- * Hosts of a test in network namespaces of their own, each with one interface, `eth0`, on a switch (a bridge in a
- * namespace of its own), to which this process is connected too. The names are random; everything is
- * removed when the test is over, and what a test that was killed has left is removed by the next. Needs root.
+ * Hosts of a test or a benchmark in network namespaces of their own, each with one interface, `eth0`, on a switch (a
+ * bridge in a namespace of its own), to which this process is connected too. The names are random; everything is
+ * removed with its owner, and what one that was killed has left is removed by the next. Needs root.
  */
 export class HostNetwork {
   readonly hosts: readonly NetworkHost[];
@@ -33,7 +38,7 @@ export class HostNetwork {
   }
 
   /** Hosts of these names, which are short: at most 12 letters. */
-  static make(owner: Owner, names: readonly string[]): HostNetwork {
+  static make(owner: NetworkOwner, names: readonly string[]): HostNetwork {
     removeLeftOvers();
     const key = `${process.pid}-${randomBytes(3).toString('hex')}`;
     owner.teardown(() => removeNamespaces(key));
