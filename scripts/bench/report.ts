@@ -8,7 +8,8 @@ export interface Figure {
   readonly title: string;
   readonly unit: 'ms' | 'requests';
   readonly values: readonly number[];
-  readonly most: number;
+  /** Null: nothing is promised, it is only shown. */
+  readonly most: number | null;
 }
 
 export interface FigureSummary {
@@ -18,7 +19,7 @@ export interface FigureSummary {
   readonly median: number;
   readonly min: number;
   readonly max: number;
-  readonly promised: number;
+  readonly promised: number | null;
   readonly kept: boolean;
 }
 
@@ -34,9 +35,10 @@ export function summarise({ scenario, measure, values, most }: Figure): FigureSu
   };
 }
 
-/** No round above what was promised; a promise about no round at all is not kept. */
+/** No round above what was promised; one that gave no figure, or no round at all, keeps no promise. */
 export function isKept({ values, most }: Pick<Figure, 'values' | 'most'>): boolean {
-  return values.length > 0 && values.every((value) => value <= most);
+  const limit = most ?? Number.MAX_VALUE;
+  return values.length > 0 && values.every((value) => value <= limit);
 }
 
 /** All figures for people. */
@@ -45,12 +47,20 @@ export function figureTable(figures: readonly Figure[]): string {
     ['MEASURED', 'TIMES', 'MEDIAN', 'MIN', 'MAX', 'PROMISED', ''],
     figures.map((figure) => {
       const { times, median: middle, min, max, promised, kept } = summarise(figure);
-      const shown = (value: number) => (figure.unit === 'ms' ? `${value} ms` : `${value}`);
+      const shown = (value: number | null) => {
+        if (value === null) return '-';
+        return figure.unit === 'ms' ? `${value} ms` : `${value}`;
+      };
       return [
         ...[figure.title, `${times}`],
         ...[middle, min, max, promised].map(shown),
-        kept ? 'kept' : 'BROKEN',
+        verdictOf(promised, kept),
       ];
     }),
   );
+}
+
+function verdictOf(promised: number | null, kept: boolean): string {
+  if (!kept) return 'BROKEN';
+  return promised === null ? '' : 'kept';
 }

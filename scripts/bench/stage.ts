@@ -26,24 +26,32 @@ export interface StageOptions {
   readonly logs?: string | undefined;
 }
 
-/** A whole system of the benchmark's own, with what the scenarios need. */
-export interface Stage extends StageOptions {
+/** A whole system of the benchmark's own, wherever its hosts are. */
+export interface StagedPair {
   readonly system: LocalSystem;
   readonly token: string;
   readonly api: ApiClient;
   readonly work: Workload;
+  /** As of `failover.target`. */
+  readonly targetMs: number;
+  /** So many runs are under way when something happens. */
+  readonly jobs: number;
   /** The worst case by the settings, as the pair itself tells it. */
   promisedMs(failure: Failure): number;
+  close(): Promise<void>;
+}
+
+/** A system on this machine alone, with what the scenarios need. */
+export interface Stage extends StagedPair, StageOptions {
   /** How this node reaches the database; only where it is proxied. */
   databaseLinkOf(node: string): TcpProxy;
   /** Asks at every address at which users could be served. */
   startProber(): Prober;
-  close(): Promise<void>;
 }
 
 /** A benchmark has more fail-overs than a pair in service would stand. */
-const FAILOVER_LIMIT = 1_000_000;
-const AGENTS = 2;
+export const FAILOVER_LIMIT = 1_000_000;
+export const AGENTS = 2;
 const AGENTS_WITHIN_MS = 60_000;
 
 /** Starts a system in a temporary folder and waits until its pair is whole. */
@@ -76,12 +84,18 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       }),
     });
     const furnished = await furnish(options, system, folder);
+    const { layout, token } = system;
+    const ports = [layout.frontPort, ...layout.hosts.map((host) => host.controllerPort)];
+    const targets = ports.map((port) => ({ host: '127.0.0.1', port }));
     const databaseLinkOf = (node: string): TcpProxy => {
       const link = links.get(node);
       if (link === undefined) throw new Error(`${node} reaches its database without a proxy`);
       return link;
     };
-    return { ...furnished, databaseLinkOf, close };
+    return {
+      ...{ ...options, ...furnished, databaseLinkOf, close },
+      startProber: () => startProber({ targets, path: '/api/v1/pair', token }),
+    };
   } catch (error) {
     await close();
     throw error;
@@ -95,7 +109,7 @@ export interface WorkUnderWay {
 }
 
 /** Starts the runs of one round, once both agents have found the controller that is active now. */
-export async function startWork({ api, work, jobs }: Stage): Promise<WorkUnderWay> {
+export async function startWork({ api, work, jobs }: StagedPair): Promise<WorkUnderWay> {
   await agentsConnected(api);
   const ids = await work.start(jobs);
   return {
@@ -107,11 +121,12 @@ export async function startWork({ api, work, jobs }: Stage): Promise<WorkUnderWa
   };
 }
 
-async function furnish(
-  options: StageOptions,
+/** Waits until the pair is whole, and gives what every stage has. */
+export async function furnish(
+  { targetMs, jobs }: Pick<StagedPair, 'targetMs' | 'jobs'>,
   system: LocalSystem,
   folder: string,
-): Promise<Omit<Stage, 'databaseLinkOf' | 'close'>> {
+): Promise<Omit<StagedPair, 'close'>> {
   const { layout, token } = system;
   await findActive(system);
   const api = makeApiClient({
@@ -121,22 +136,14 @@ async function furnish(
     timeoutMs: 60_000,
   });
   const promises = promiseRows(await statusesOf(system));
-  const ports = [layout.frontPort, ...layout.hosts.map((host) => host.controllerPort)];
   return {
-    ...options,
-    ...{ system, token, api },
+    ...{ targetMs, jobs, system, token, api },
     work: await prepareWork(api, folder),
     promisedMs: (failure) => {
       const promised = promises.find((row) => row.failure === failure)?.promisedMs ?? null;
       if (promised === null) throw new UserError(`the pair tells no promise for ${failure}`);
       return promised;
     },
-    startProber: () =>
-      startProber({
-        targets: ports.map((port) => ({ host: '127.0.0.1', port })),
-        path: '/api/v1/pair',
-        token,
-      }),
   };
 }
 

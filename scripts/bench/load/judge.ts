@@ -29,7 +29,8 @@ export function judgeLoad(sent: readonly Sent[], listed: readonly ListedRun[]): 
   };
 }
 
-function isGood({ answer }: Sent): boolean {
+/** Whether it was answered with success. */
+export function isGood({ answer }: Pick<Sent, 'answer'>): boolean {
   return answer.kind === 'answered' && answer.status >= 200 && answer.status < 300;
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Agent } from 'node:http';
+import type { Target } from '../prober.ts';
 import { type Answer, type Ask, ask } from './request.ts';
 
 /** What users do: they look at the pair, list runs, and start runs with and without an Idempotency-Key. */
@@ -20,11 +21,17 @@ export interface Sent {
 
 export interface LoadOptions {
   readonly perSecond: number;
-  /** Of the addresses that users know; they go on to the next one only where nobody listens. */
-  readonly ports: readonly number[];
+  /** The addresses that users know; they go on to the next one only where nobody listens. */
+  readonly targets: readonly Target[];
   readonly token: string;
   /** Runs are started of this job. */
   readonly job: string;
+  /** What they do, in turn. Default: some of all, most of it reading. */
+  readonly wishes?: readonly Wish[] | undefined;
+  /** How long they wait for an answer. Default: 10 s. */
+  readonly timeoutMs?: number | undefined;
+  /** Told of each request when it is over. */
+  readonly onDone?: (sent: Sent) => void;
 }
 
 export interface Load {
@@ -36,7 +43,16 @@ const TICK_MS = 5;
 /** So many users keep a connection of their own; each is idle most of the time. */
 const KEPT_CONNECTIONS = 20;
 /** Three of four read: what is measured is the change of roles, and not how fast a host starts processes. */
-const WISHES: readonly Wish[] = ['pair', 'run', 'runs', 'pair', 'runs', 'run-once', 'pair', 'runs'];
+const USUAL_WISHES: readonly Wish[] = [
+  'pair',
+  'run',
+  'runs',
+  'pair',
+  'runs',
+  'run-once',
+  'pair',
+  'runs',
+];
 
 /**
  * Sends requests at an even rate, half of them over connections that are kept, half over new ones. Nothing
@@ -44,6 +60,7 @@ const WISHES: readonly Wish[] = ['pair', 'run', 'runs', 'pair', 'runs', 'run-onc
  * a client that did not wait for the answer.
  */
 export function startLoad(options: LoadOptions): Load {
+  const { targets, wishes = USUAL_WISHES, timeoutMs, onDone = () => undefined } = options;
   const kept = Array.from({ length: KEPT_CONNECTIONS }, () => new Agent({ keepAlive: true }));
   const startedAt = performance.now();
   const sent: Promise<Sent>[] = [];
@@ -52,20 +69,25 @@ export function startLoad(options: LoadOptions): Load {
 
   const send = async (index: number): Promise<Sent> => {
     const isKeptAlive = index % 2 === 0;
-    const wish = WISHES[Math.floor(index / 2) % WISHES.length] ?? 'pair';
+    const wish = wishes[Math.floor(index / 2) % wishes.length] ?? 'pair';
     const key = wish === 'run-once' ? (lastKey ?? randomUUID()) : null;
     if (wish === 'run-once') lastKey = lastKey === null ? key : null;
     const agent = isKeptAlive ? (kept[(index / 2) % kept.length] ?? false) : false;
     const [sentAt, begun] = [Date.now(), performance.now()];
     const answer = await askAny(askFor(wish, { ...options, key, agent }));
-    return { wish, isKeptAlive, key, answer, sentAt, tookMs: performance.now() - begun };
+    const tookMs = performance.now() - begun;
+    const done = { wish, isKeptAlive, key, answer, sentAt, tookMs };
+    onDone(done);
+    return done;
   };
   const askAny = async (what: Ask): Promise<Answer> => {
     let answer: Answer = { kind: 'refused', why: 'no address' };
     const first = preferred;
-    for (let step = 0; step < options.ports.length; step += 1) {
-      const at = (first + step) % options.ports.length;
-      answer = await ask(options.ports[at] ?? 0, what);
+    for (let step = 0; step < targets.length; step += 1) {
+      const at = (first + step) % targets.length;
+      const target = targets[at];
+      if (target === undefined) break;
+      answer = await ask(target, what, timeoutMs);
       if (answer.kind === 'refused') continue;
       preferred = at;
       break;

@@ -1,5 +1,6 @@
 import { type Agent, type IncomingMessage, request } from 'node:http';
 import { messageOf } from '@understudy/shared/runtime/errors';
+import type { Target } from '../prober.ts';
 
 export interface Ask {
   readonly method: 'GET' | 'POST';
@@ -19,11 +20,15 @@ export type Answer =
 
 const TIMEOUT_MS = 10_000;
 
-/** Sends one request to a port of 127.0.0.1, once. Never rejects. */
-export function ask(port: number, { method, path, headers, body, agent }: Ask): Promise<Answer> {
+/** Sends one request, once. Never rejects. */
+export function ask(
+  target: Target,
+  { method, path, headers, body, agent }: Ask,
+  timeoutMs = TIMEOUT_MS,
+): Promise<Answer> {
   return new Promise((resolve) => {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const sent = request({ host: '127.0.0.1', port, method, path, headers, agent, signal });
+    const signal = AbortSignal.timeout(timeoutMs);
+    const sent = request({ ...target, method, path, headers, agent, signal });
     sent.on('error', (error: NodeJS.ErrnoException) => {
       const why = error.code ?? messageOf(error);
       resolve({ kind: error.code === 'ECONNREFUSED' ? 'refused' : 'broken', why });

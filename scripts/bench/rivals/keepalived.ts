@@ -10,8 +10,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { killGroup, spawnTied } from '@understudy/shared/runtime/child';
+import { HostNetwork } from '../../hosts/network.ts';
+import type { NetworkHost } from '../../hosts/network-host.ts';
+import { Undoings } from '../../hosts/undoings.ts';
 import { endGroup } from './end-group.ts';
-import { makeNetwork, type Network, type NetworkHost } from './network.ts';
 import {
   missingProgram,
   type Rival,
@@ -22,6 +24,7 @@ import {
   whoAnswers,
 } from './rival.ts';
 
+const HOSTS = ['a', 'b'];
 const PORT = 8080;
 /** The shortest that keepalived knows: whole seconds. */
 const CHECK_EVERY_S = 1;
@@ -37,32 +40,47 @@ export function keepalived(advertIntervalS: number): Rival {
       return missingProgram('keepalived', 'ip');
     },
     start: async (folder) => {
-      const network = makeNetwork();
-      const hosts = network.hosts.map(
-        (host, index) =>
-          new KeepalivedHost(host, {
-            folder: join(folder, host.name),
-            virtual: network.free,
-            advertIntervalS,
-            // The highest there are: the lower they are, the longer a backup waits.
-            priority: 254 - index,
-          }),
-      );
-      return new KeepalivedPair(network, hosts);
+      const undoings = new Undoings();
+      try {
+        const network = HostNetwork.make(undoings, [...HOSTS, 'client']);
+        return new KeepalivedPair(network, { folder, advertIntervalS, undoings });
+      } catch (error) {
+        await undoings.undo();
+        throw error;
+      }
     },
   };
 }
 
+interface PairOptions {
+  readonly folder: string;
+  readonly advertIntervalS: number;
+  readonly undoings: Undoings;
+}
+
 class KeepalivedPair implements RivalPair {
   readonly targets;
-  readonly #network: Network;
+  readonly client: NetworkHost;
   readonly #hosts: readonly KeepalivedHost[];
+  readonly #undoings: Undoings;
 
-  constructor(network: Network, hosts: readonly KeepalivedHost[]) {
-    this.#network = network;
-    this.#hosts = hosts;
-    this.targets = [{ host: network.free, port: PORT }];
-    for (const host of hosts) host.start();
+  constructor(network: HostNetwork, { folder, advertIntervalS, undoings }: PairOptions) {
+    const [virtual = ''] = network.free(2).split('/', 1);
+    this.targets = [{ host: virtual, port: PORT }];
+    this.client = network.host('client');
+    this.#undoings = undoings;
+    this.#hosts = HOSTS.map(
+      (name, index) =>
+        new KeepalivedHost(network.host(name), {
+          ...{ folder: join(folder, name), virtual, advertIntervalS },
+          // The highest there are: the lower they are, the longer a backup waits.
+          priority: 254 - index,
+        }),
+    );
+    for (const host of this.#hosts) {
+      undoings.teardown(() => host.stop());
+      host.start();
+    }
   }
 
   whole(): Promise<string> {
@@ -85,8 +103,7 @@ class KeepalivedPair implements RivalPair {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#hosts.map((host) => host.stop()));
-    this.#network.remove();
+    await this.#undoings.undo();
   }
 }
 
@@ -107,7 +124,7 @@ class KeepalivedHost {
 
   constructor(host: NetworkHost, options: HostOptions) {
     this.name = host.name;
-    this.own = { host: host.address, port: PORT };
+    this.own = { host: host.ip, port: PORT };
     this.#host = host;
     this.#options = options;
     mkdirSync(options.folder, { recursive: true });
@@ -151,7 +168,8 @@ class KeepalivedHost {
 
   async mend(): Promise<void> {
     await this.#reap();
-    this.#host.removeAddress(this.#options.virtual);
+    // Unlike `del`, `flush` does not mind when somebody was faster.
+    this.#host.run('ip', 'addr', 'flush', 'dev', 'eth0', 'to', `${this.#options.virtual}/32`);
     this.#host.setPlugged(true);
     this.start();
   }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startProber } from '../prober.ts';
+import type { Prober } from '../prober.ts';
 import {
   type Rival,
   type RivalFault,
@@ -23,6 +23,8 @@ export interface RivalFigure {
 export interface RivalOptions {
   readonly times: number;
   readonly say: (line: string) => void;
+  /** Who looks for the silence. */
+  readonly watch: (pair: RivalPair) => Prober;
   /** What has to be done when the benchmark is broken off. */
   readonly open: Set<() => Promise<void>>;
 }
@@ -45,7 +47,7 @@ export async function measureRival(rival: Rival, options: RivalOptions): Promise
     for (const fault of rivalFaults) {
       const values: number[] = [];
       for (let round = 1; round <= options.times; round += 1) {
-        const silenceMs = Math.round((await play(pair, fault)) * 10) / 10;
+        const silenceMs = Math.round((await play(pair, fault, options.watch)) * 10) / 10;
         values.push(silenceMs);
         options.say(`${rival.title}, ${fault}, ${round} of ${options.times}: ${silenceMs} ms`);
       }
@@ -58,9 +60,13 @@ export async function measureRival(rival: Rival, options: RivalOptions): Promise
   }
 }
 
-async function play(pair: RivalPair, fault: RivalFault): Promise<number> {
+async function play(
+  pair: RivalPair,
+  fault: RivalFault,
+  watch: RivalOptions['watch'],
+): Promise<number> {
   const host = await pair.whole();
-  const prober = startProber({ targets: pair.targets, path: '/', token: '' });
+  const prober = watch(pair);
   try {
     await prober.warm();
     prober.begin();

@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '@understudy/shared/runtime/errors';
+import type { NetworkHost } from '../../hosts/network-host.ts';
 import type { Target } from '../prober.ts';
 
 /** `crash`: what serves dies. `host-loss`: all of its host falls silent at once, and stays so. */
@@ -23,6 +24,8 @@ export interface Rival {
 export interface RivalPair {
   /** Where users ask. */
   readonly targets: readonly Target[];
+  /** A host from where they may ask; none: the rival has no network of its own. */
+  readonly client?: NetworkHost;
   /** Waits until one host serves and the other stands by; the name of the one that serves. */
   whole(): Promise<string>;
   strike(fault: RivalFault, host: string): void;

@@ -67,7 +67,8 @@ export const faults: readonly Fault[] = [
   },
 ];
 
-function killBoth({ heartbeatPid, controllerPid }: ActiveHost): void {
+/** Ends all of a host at one moment. */
+export function killBoth({ heartbeatPid, controllerPid }: ActiveHost): void {
   // Stopped first, so that neither lives on to tell of the other's death.
   process.kill(heartbeatPid, 'SIGSTOP');
   process.kill(controllerPid, 'SIGKILL');

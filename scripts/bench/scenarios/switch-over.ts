@@ -6,7 +6,7 @@ import { allPages } from '../../cli/client/pages.ts';
 import { judgeLoad } from '../load/judge.ts';
 import { startLoad } from '../load/load.ts';
 import { findActive } from '../pair.ts';
-import { type Stage, startWork } from '../stage.ts';
+import { type Stage, type StagedPair, startWork } from '../stage.ts';
 import type { Round, Scenario } from './scenario.ts';
 
 const REQUESTS_PER_SECOND = 200;
@@ -57,7 +57,9 @@ async function play(stage: Stage, round: number): Promise<Round> {
   const isDirect = round % 2 === 0;
   const load = startLoad({
     perSecond: REQUESTS_PER_SECOND,
-    ports: isDirect ? layout.hosts.map((host) => host.controllerPort) : [layout.frontPort],
+    targets: (isDirect ? layout.hosts.map((host) => host.controllerPort) : [layout.frontPort]).map(
+      (port) => ({ host: '127.0.0.1', port }),
+    ),
     token: stage.token,
     job,
   });
@@ -75,7 +77,8 @@ async function play(stage: Stage, round: number): Promise<Round> {
   };
 }
 
-async function switchUnderLoad({ system, token }: Stage): Promise<number | null> {
+/** Switches over while users ask, and waits until all is calm; how long nobody served, as the pair tells it. */
+export async function switchUnderLoad({ system, token }: StagedPair): Promise<number | null> {
   const { host } = await findActive(system);
   const others = system.hosts.filter((each) => each.node !== host.node);
   const heartbeat = { url: host.heartbeatUrl, peers: others.map((each) => each.heartbeatUrl) };
@@ -88,7 +91,7 @@ async function switchUnderLoad({ system, token }: Stage): Promise<number | null>
 }
 
 /** All runs of a job, once none of them is open any more; after a while, as they are. */
-async function runsWhenOver({ api }: Stage, job: string): Promise<readonly Run[]> {
+export async function runsWhenOver({ api }: StagedPair, job: string): Promise<readonly Run[]> {
   const deadline = performance.now() + RUNS_OVER_WITHIN_MS;
   for (;;) {
     const runs = await allPages<Run>(api, '/runs', { job, limit: '1000' });

@@ -32,3 +32,11 @@ test('a figure is shown with median, least, most, and the promise beside them', 
   const [, row = ''] = figureTable([{ ...figure, most: 100 }]).split('\n');
   t.regex(row, /^kill -9 of the controller +3 +100 ms +90 ms +110\.5 ms +100 ms +BROKEN$/);
 });
+
+test('where nothing is promised, nothing is broken by any figure, only by none', (t) => {
+  const shown = { ...figure, most: null };
+  t.true(isKept(shown));
+  t.false(isKept({ ...shown, values: [Number.NaN] }));
+  const [, row = ''] = figureTable([shown]).split('\n');
+  t.regex(row, / 110\.5 ms +- *$/);
+});
