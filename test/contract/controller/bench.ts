@@ -107,6 +107,7 @@ export class Bench {
     const config = {
       ...{ pair: PAIR, node, schema, token: TOKEN, database, keystore, tls },
       controller: { listen, url },
+      vip: [],
       timers: deriveTimers(2_000).timers,
       agents: { beatEveryMs: 500, lostAfterMs },
       ...{ retention, output: { limitBytes: outputLimit } },

@@ -27,6 +27,7 @@ async function stageOf(t: ExecutionContext) {
   const config = {
     ...{ ...identity, token: TOKEN, keystore: null },
     controller: { listen: { host: '127.0.0.1', port }, url: `http://127.0.0.1:${port}` },
+    vip: [],
     agents: { beatEveryMs: 500, lostAfterMs: 60_000 },
     output: { limitBytes: 1024 ** 2 },
     retention: keepAll,

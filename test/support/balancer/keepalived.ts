@@ -2,12 +2,12 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { NetworkHost } from '@understudy/scripts/hosts/network-host';
 import { spawnTied } from '@understudy/shared/runtime/child';
 import { eventually } from '../cluster/eventually.ts';
 import type { Owner } from '../cluster/owner.ts';
 import { signal } from '../cluster/proc.ts';
 import type { Cluster } from '../cluster.ts';
-import type { NetworkHost } from '../hosts/network-host.ts';
 
 const PID_FILES = ['pid', 'vrrp_pid', 'checkers_pid'] as const;
 
