@@ -8,6 +8,8 @@ import type Koa from 'koa';
 
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** Longer than a peer keeps a connection that is idle. */
+const KEEP_ALIVE_MS = 10_000;
 /** A request that is too slow is found at the next look. */
 const LOOK_FOR_SLOW_EVERY_MS = 5_000;
 const MAX_CONNECTIONS = 1_000;
@@ -29,6 +31,7 @@ export function listenOn(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: LOOK_FOR_SLOW_EVERY_MS,
     },
     credentials,

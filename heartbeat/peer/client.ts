@@ -60,12 +60,18 @@ export interface Peers {
   linkTo(node: string): PeerLink | undefined;
 }
 
+/**
+ * A connection that was idle for so long is closed on this side: the other side keeps it longer, and closes none on
+ * which a question is just under way.
+ */
+const IDLE_MS = 5_000;
+
 /** The `error` of a peer that was not asked since the start. */
 export const NOT_ASKED = 'not asked yet';
 
 export function makePeers(options: PeersOptions): Peers {
   const { credentials, pair } = options;
-  const kept = { keepAlive: true, maxSockets: 4 };
+  const kept = { keepAlive: true, maxSockets: 4, timeout: IDLE_MS };
   const http = axios.create({
     httpAgent: new Agent(kept),
     ...(credentials === null ? {} : { httpsAgent: new NodeAgent({ ...kept, credentials, pair }) }),

@@ -3,6 +3,7 @@ import { loadAgentConfig, loadControllerHostConfig } from '@understudy/shared/ru
 import type { ConfigSources } from '@understudy/shared/runtime/config/sources';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { connectAs } from '../cli/client/secure.ts';
+import { addressChecks } from './checks/address.ts';
 import { agentChecks } from './checks/agent.ts';
 import { certificateChecks } from './checks/certificate.ts';
 import { databaseCheck } from './checks/database.ts';
@@ -36,10 +37,13 @@ function checksFor(sources: ConfigSources): { finding: Finding; checks: readonly
     }
     const config = loadControllerHostConfig(sources);
     connectAs(config);
-    const { pair, node, tls } = config;
+    const { pair, node, tls, vip } = config;
     const text = `${from}: node ${node} of pair ${pair}`;
     const certificates = certificateChecks(tls, { pair, kind: 'node', id: node });
-    const checks = [...certificates, databaseCheck(config), portsCheck(config), peersCheck(config)];
+    const checks = [
+      ...[...certificates, ...addressChecks(vip)],
+      ...[databaseCheck(config), portsCheck(config), peersCheck(config)],
+    ];
     return { finding: ok('configuration', text), checks };
   } catch (error) {
     const advice = 'correct it; `understudy config check` tells when all is well';
