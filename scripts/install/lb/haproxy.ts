@@ -76,6 +76,9 @@ function httpDefaults(options: LbFacts): string {
 ${patience(options)}
     timeout http-request 30s
     timeout http-keep-alive 30s
+    # Who went away while his request waited for a controller is forgotten: else the next active would be sent, all
+    # at once, what nobody waits for any more. Clients must not close their sending side before the answer.
+    option abortonclose
     # A connection to a controller for each request. One that was kept open could lead to a controller
     # that ceased to be active, and whether a request that breaks on it was carried out nobody knows.
     option http-server-close
