@@ -9,17 +9,18 @@ export interface Sample {
 }
 
 export interface ResourceLimits {
-  /** How much more the last quarter of the samples may show than the second one. */
+  /** How much more the last quarter of the samples may show at the least than the second one did. */
   readonly memoryGrowthBytes: number;
   readonly descriptorGrowth: number;
 }
 
-/** Fewer samples of a process than this say nothing. */
-const ENOUGH = 12;
+/** Fewer samples of a process than this, one a second, say nothing: a fault lasts for seconds. */
+const ENOUGH = 60;
 
 /**
- * I15: memory and descriptors stay level. The first quarter of a process's samples is its warming up; the
- * medians of the second and of the last quarter are compared, so that a peak alone is no fault.
+ * I15: memory and descriptors stay level. The first quarter of a process's samples is its warming up; the least
+ * of the second and of the last quarter are compared. What leaks is never given back, so its least rises; while
+ * the database is slow requests wait, each with its connection, and are gone after it.
  */
 export function growthFaults(samples: readonly Sample[], limits: ResourceLimits): string[] {
   return [...groupBy(samples, (sample) => sample.process)].flatMap(([process, all]) => {
@@ -39,10 +40,5 @@ export function growthFaults(samples: readonly Sample[], limits: ResourceLimits)
 
 function growth(values: readonly number[]): number {
   const quarter = Math.floor(values.length / 4);
-  return median(values.slice(-quarter)) - median(values.slice(quarter, 2 * quarter));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+  return Math.min(...values.slice(-quarter)) - Math.min(...values.slice(quarter, 2 * quarter));
 }
