@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { eventually, faultLasts } from '../support/cluster/eventually.ts';
 import { type Cluster, makeCluster, termOf } from '../support/cluster.ts';
+import { askDuringSwitchOver } from './ask-during-switch-over.ts';
 import { Scenario } from './scenario.ts';
 
 /** Asks a heartbeat, with the token. */
@@ -22,24 +22,8 @@ test('F83: no request fails in a switch-over under load, at the port of the old 
   const { cluster, before, termBefore } = scenario;
   await scenario.submitTwenty();
   const url = before.active.options.controllerUrl;
-  const asked: Promise<number | null>[] = [];
-  let isOver = false;
-  const load = (async () => {
-    for (let n = 0; !isOver; n += 1) {
-      const write = { body: { parameters: { LASTS: '0.1' } } };
-      const answer =
-        n % 3 === 0
-          ? cluster.client.ask(url, 'POST', '/api/v1/jobs/again/runs', write)
-          : cluster.client.ask(url, 'GET', '/api/v1/pair');
-      asked.push(answer.then((each) => each?.status ?? null));
-      await pause(15);
-    }
-  })();
-  const { code, stdout } = await cluster.command(['switchover', '--json']);
-  isOver = true;
-  await load;
+  const { code, stdout, statuses } = await askDuringSwitchOver(cluster, url);
   t.is(code, 0, stdout);
-  const statuses = await Promise.all(asked);
   const failed = statuses.filter((status) => status === null || status >= 300);
   t.deepEqual(failed, [], `of ${statuses.length}`);
   t.true(statuses.length > 10);

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { DAY_MS, put, TestAuthority } from '../support/certificates.ts';
 import { eventually, faultLasts } from '../support/cluster/eventually.ts';
 import { signal } from '../support/cluster/proc.ts';
 import { fetchFrom, trust } from '../support/cluster/web.ts';
 import { type Cluster, termOf } from '../support/cluster.ts';
+import { askDuringSwitchOver } from './ask-during-switch-over.ts';
 import { Scenario } from './scenario.ts';
 
 test('I5, F1: a pair that speaks TLS replaces a controller that is killed, and its agents follow', async (t) => {
@@ -27,24 +27,8 @@ test('I5, F83: no request fails in a switch-over of a pair that speaks TLS', asy
   const { cluster, before, termBefore } = scenario;
   await scenario.submitTwenty();
   const url = before.active.options.controllerUrl;
-  const asked: Promise<number | null>[] = [];
-  let isOver = false;
-  const load = (async () => {
-    for (let n = 0; !isOver; n += 1) {
-      const write = { body: { parameters: { LASTS: '0.1' } } };
-      const answer =
-        n % 3 === 0
-          ? cluster.client.ask(url, 'POST', '/api/v1/jobs/again/runs', write)
-          : cluster.client.ask(url, 'GET', '/api/v1/pair');
-      asked.push(answer.then((each) => each?.status ?? null));
-      await pause(15);
-    }
-  })();
-  const { code, stdout } = await cluster.command(['switchover', '--json']);
-  isOver = true;
-  await load;
+  const { code, stdout, statuses } = await askDuringSwitchOver(cluster, url);
   t.is(code, 0, stdout);
-  const statuses = await Promise.all(asked);
   const failed = statuses.filter((status) => status === null || status >= 300);
   t.deepEqual(failed, [], `of ${statuses.length}`);
   t.is(await cluster.basisOf(termBefore + 1n), 'handed-over');
