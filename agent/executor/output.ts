@@ -1,4 +1,4 @@
-import { closeSync, fchownSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
+import { closeSync, fchownSync, fstatSync, ftruncateSync, openSync, rmSync } from 'node:fs';
 import { type OutputLimit, tellDropped } from './output-limit.ts';
 
 /** How often files that may outgrow their limit are looked at. */
@@ -9,6 +9,7 @@ const LOOK_EVERY_MS = 50;
  * the writer: what goes beyond it is cut off again, many times a second, and counted.
  */
 export class Output {
+  readonly #path: string;
   readonly #file: number;
   readonly #limit: OutputLimit | null;
   #dropped = 0;
@@ -16,6 +17,7 @@ export class Output {
 
   constructor(path: string, limit: OutputLimit | null) {
     // Appended to: after a cut, whoever still writes goes on at the new end.
+    this.#path = path;
     this.#file = openSync(path, 'a', 0o640);
     this.#limit = limit;
   }
@@ -47,12 +49,13 @@ export class Output {
     return onLimit === 'kill';
   }
 
-  /** No more is written. Says what people should know of the output, if anything. */
+  /** No more is written; of nothing no file is kept. Says what people should know of the output, if anything. */
   close(): string | null {
     if (this.#closedAt === null) {
       this.cut();
       this.#closedAt = this.bytes;
       closeSync(this.#file);
+      if (this.#closedAt === 0) rmSync(this.#path, { force: true });
     }
     return tellDropped(this.#dropped);
   }

@@ -20,12 +20,6 @@ export interface BuiltInWorkerOptions {
 
 const program = fileURLToPath(new URL('../worker/main.js', import.meta.url));
 
-/**
- * Where Node has to start the programs (`agent/launch`), each costs the more the more memory the worker has: it keeps
- * little of what is soon garbage.
- */
-const kept = ['--max-semi-space-size=1'];
-
 /** How often the worker is asked whether it is well, and how many answers in a row it may owe. */
 const checkEveryMs = 1_000;
 const checksOwed = 5;
@@ -57,7 +51,7 @@ export class BuiltInWorker implements WorkerPort {
 
   start(): void {
     const { config, env, clock } = this.#options;
-    const child = spawnTied([process.execPath, ...kept, program], {
+    const child = spawnTied([process.execPath, program], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

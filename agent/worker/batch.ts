@@ -26,25 +26,61 @@ export interface BatchSource {
   readonly nowMs: () => number;
 }
 
+/** What is left out of a batch, by the names of attempts: nothing of an attempt overtakes what precedes it. */
+export type UnderWay = ReadonlySet<string>;
+
+export interface BatchManner {
+  /** Moves the attempt that comes first, so that a chatty one can't starve the others. */
+  readonly turn: number;
+  readonly underWay: UnderWay;
+  /** An attempt is looked at: it belongs to this batch from now on. */
+  readonly take: (id: string) => void;
+}
+
 /** A batch holds no more than this, so that memory stays bounded whatever waits on disk. */
 const maxItems = 1_000;
 const maxLogBytes = 512 * 1024;
 const maxChunkBytes = 128 * 1024;
 
-/**
- * The next batch of what a controller has yet to learn: of each attempt in its order, of all attempts
- * in turn. `turn` moves the one that comes first, so that a chatty attempt can't starve the others.
- */
-export async function nextBatch(source: BatchSource, turn: number): Promise<Item[]> {
-  const items: Item[] = source.ledger.refusals().slice(0, maxItems).map(refusalItem);
-  const attempts = source.ledger.reportable();
+/** The next batch of what a controller has yet to learn: of each attempt in its order, of all attempts in turn. */
+export async function nextBatch(source: BatchSource, manner: BatchManner): Promise<Item[]> {
+  const { ledger } = source;
+  const { turn, underWay, take } = manner;
+  const items: Item[] = [];
+  for (const refused of ledger.refusals()) {
+    if (items.length >= maxItems) break;
+    if (underWay.has(attemptId(refused))) continue;
+    take(attemptId(refused));
+    items.push(refusalItem(refused));
+  }
+  const attempts = ledger.reportable();
   let budget = maxLogBytes;
   for (let index = 0; index < attempts.length; index += 1) {
     if (items.length >= maxItems || budget <= 0) break;
     const attempt = attempts[(index + turn) % attempts.length];
-    if (attempt !== undefined) budget -= await addAttempt(items, attempt, budget, source);
+    if (attempt === undefined) continue;
+    const id = attemptId(attempt);
+    // What came of it since is due in the next batch.
+    if (underWay.has(id) || ledger.get(id) !== attempt || !isDue(attempt, source)) continue;
+    take(id);
+    budget -= await addAttempt(items, attempt, budget, source);
   }
   return items;
+}
+
+/** Whether so many ends wait that are not under way. */
+export function isMuchDue({ ledger }: BatchSource, underWay: UnderWay, much: number): boolean {
+  let count = 0;
+  for (const attempt of ledger.reportable()) {
+    if (attempt.end !== null && !underWay.has(attemptId(attempt))) count += 1;
+    if (count >= much) return true;
+  }
+  return false;
+}
+
+function isDue(attempt: Attempt, { runner, nowMs }: BatchSource): boolean {
+  const id = attemptId(attempt);
+  return !runner.isUnwanted(id) && dueOf(attempt, runner.written(id), nowMs()) !== null;
 }
 
 async function addAttempt(
@@ -55,7 +91,7 @@ async function addAttempt(
 ): Promise<number> {
   const id = attemptId(attempt);
   const due = dueOf(attempt, source.runner.written(id), source.nowMs());
-  if (due === null || source.runner.isUnwanted(id)) return 0;
+  if (due === null) return 0;
   if (due.start !== null) items.push(startItem(attempt, due.start, source.nowMs()));
   let from = due.log?.from ?? 0;
   const to = due.log?.to ?? 0;

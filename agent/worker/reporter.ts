@@ -6,8 +6,9 @@ import { messageOf } from '@understudy/shared/runtime/errors';
 import { attemptId, isSettledBy } from '../attempt/attempt.ts';
 import { startAloneAfterMs } from '../attempt/due.ts';
 import { logPath, removeLog } from '../spool/log-file.ts';
-import { type BatchSource, type Item, nextBatch } from './batch.ts';
+import { type BatchSource, type Item, isMuchDue, nextBatch } from './batch.ts';
 import { describeReply, isStoreAway, type Reply } from './call.ts';
+import { News } from './news.ts';
 
 export interface ReporterOptions extends BatchSource {
   readonly agent: string;
@@ -32,17 +33,32 @@ const logDelayMs = 50;
 const retry = { firstMs: 100, factor: 2, maxMs: 2_000 } as const;
 const failuresAllowed = 6;
 
+/** So many ends need not wait for the batch that is under way: they travel beside it. */
+const muchDue = 250;
+/** How long they are gathered. */
+const gatherMs = 2;
+const lanes = 2;
+
 /**
- * Sends what is due, one batch at a time and each only after the one before is answered, again until it
- * is acknowledged. What is not acknowledged stays on disk, and is due again in the next session.
+ * Sends what is due, again until it is acknowledged. What is not acknowledged stays on disk, and is due again in the
+ * next session. Of an attempt one batch at a time is under way; what is little waits until nothing else is.
  */
 export class Reporter {
   readonly #options: ReporterOptions;
+  readonly #news = new News();
+  /** Attempts whose reports are. */
+  readonly #underWay = new Set<string>();
   #seq = 0;
   #turn = 0;
-  #newsWaits = false;
-  #news: () => void = () => undefined;
+  /** Batches that are being made or under way. */
+  #sending = 0;
+  #isMaking = false;
+  #lastSentAtMs = 0;
+  /** Whether the last batch that was answered was taken. */
+  #isTaken = true;
   #started: NodeJS.Timeout | null = null;
+  /** What was acknowledged last, on its way to the disk. */
+  #settling: Promise<unknown> = Promise.resolve();
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -50,8 +66,7 @@ export class Reporter {
 
   /** Something new is due. */
   wake(): void {
-    this.#newsWaits = true;
-    this.#news();
+    this.#news.tell();
   }
 
   /** An attempt has started, which is not due at once. */
@@ -71,42 +86,97 @@ export class Reporter {
 
   /** Reports over one session, until its signal. */
   async run(channel: Channel): Promise<void> {
-    let failures = 0;
-    let waits = 0;
-    let limit = Number.POSITIVE_INFINITY;
-    let lastSentAt = performance.now();
-    while (!channel.signal.aborted) {
-      this.#newsWaits = false;
-      const items = (await nextBatch(this.#options, this.#turn)).slice(0, limit);
-      if (items.length === 0 && performance.now() - lastSentAt < this.#options.signOfLifeMs()) {
-        await this.#nextNews(channel.signal);
-        continue;
-      }
+    this.#lastSentAtMs = performance.now();
+    this.#isTaken = true;
+    await Promise.all(Array.from({ length: lanes }, () => this.#reportOn(channel)));
+  }
+
+  async #reportOn(channel: Channel): Promise<void> {
+    const { signal } = channel;
+    const tries = { ...firstTry };
+    while (!signal.aborted) {
+      const known = this.#news.count;
+      if (await this.#reportOnce(channel, tries)) continue;
+      const { ledger, signOfLifeMs } = this.#options;
+      await this.#news.since(known, ledger.open > 0 ? logDelayMs : signOfLifeMs(), signal);
+      if (this.#sending > 0) await sleep(gatherMs, signal);
+    }
+  }
+
+  /** Sends what there is. False: nothing is to be sent for now. */
+  async #reportOnce(channel: Channel, tries: Tries): Promise<boolean> {
+    const isAlone = this.#sending === 0;
+    if (!isAlone && !this.#isMuchLeft()) return false;
+    const taken: string[] = [];
+    this.#sending += 1;
+    try {
+      const found = await this.#next(taken);
+      const isSilent = performance.now() - this.#lastSentAtMs >= this.#options.signOfLifeMs();
+      if (found.length === 0 && !(isAlone && isSilent)) return false;
+      const items = found.slice(0, tries.limit);
       const problem = await this.#send(items, channel);
-      lastSentAt = performance.now();
-      if (channel.signal.aborted) return;
+      this.#lastSentAtMs = performance.now();
+      this.#isTaken = problem === null;
       if (problem === null) {
         this.#turn += 1;
-        [failures, waits, limit] = [0, 0, Number.POSITIVE_INFINITY];
-      } else if (problem.type === 'invalid' && items.length > 1) {
-        // One of them is the cause: the rest must not wait for it.
-        limit = Math.ceil(items.length / 2);
-      } else if (problem.type === 'invalid') {
-        await this.#drop(items, problem.reason);
-        limit = Number.POSITIVE_INFINITY;
-      } else if (problem.type === 'later') {
-        // It is the right one and can't store anything for now: we stay, and keep what we have.
-        failures = 0;
-        const pauseMs = backoffMs(retry, waits, this.#options.random());
-        await sleep(Math.min(pauseMs, this.#options.signOfLifeMs()), channel.signal);
-        waits += 1;
-      } else {
-        failures += 1;
-        if (problem.type === 'final' || failures >= failuresAllowed) {
-          return channel.fail(`reports are not taken: ${problem.reason}`);
-        }
-        await sleep(backoffMs(retry, failures - 1, this.#options.random()), channel.signal);
+        Object.assign(tries, firstTry);
+      } else if (!channel.signal.aborted) {
+        await this.#cope(problem, items, channel, tries);
       }
+      return true;
+    } finally {
+      for (const id of taken) this.#underWay.delete(id);
+      this.#sending -= 1;
+    }
+  }
+
+  /** Whether there is much beside what is under way. */
+  #isMuchLeft(): boolean {
+    if (this.#isMaking || !this.#isTaken) return false;
+    return isMuchDue(this.#options, this.#underWay, muchDue);
+  }
+
+  async #next(taken: string[]): Promise<readonly Item[]> {
+    const take = (id: string): void => {
+      taken.push(id);
+      this.#underWay.add(id);
+    };
+    this.#isMaking = true;
+    try {
+      const manner = { turn: this.#turn, underWay: this.#underWay, take };
+      return await nextBatch(this.#options, manner);
+    } finally {
+      this.#isMaking = false;
+      // What it has left may be much.
+      if (taken.length > 0) this.#news.tell();
+    }
+  }
+
+  async #cope(
+    problem: Problem,
+    items: readonly Item[],
+    channel: Channel,
+    tries: Tries,
+  ): Promise<void> {
+    const { random, signOfLifeMs } = this.#options;
+    if (problem.type === 'invalid' && items.length > 1) {
+      // One of them is the cause: the rest must not wait for it.
+      tries.limit = Math.ceil(items.length / 2);
+    } else if (problem.type === 'invalid') {
+      await this.#drop(items, problem.reason);
+      tries.limit = Number.POSITIVE_INFINITY;
+    } else if (problem.type === 'later') {
+      // It is the right one and can't store anything for now: we stay, and keep what we have.
+      tries.failures = 0;
+      const pauseMs = backoffMs(retry, tries.waits, random());
+      await sleep(Math.min(pauseMs, signOfLifeMs()), channel.signal);
+      tries.waits += 1;
+    } else {
+      tries.failures += 1;
+      if (problem.type === 'final' || tries.failures >= failuresAllowed) {
+        return channel.fail(`reports are not taken: ${problem.reason}`);
+      }
+      await sleep(backoffMs(retry, tries.failures - 1, random()), channel.signal);
     }
   }
 
@@ -128,8 +198,17 @@ export class Reporter {
     await channel.heard(answer.data.term);
     if (items.length === 0) return null;
     const taken = answer.data.acknowledged - first + 1;
-    await this.#acknowledge(items.slice(0, Math.max(0, taken)));
+    await this.#settle(items.slice(0, Math.max(0, taken)));
     return taken > 0 ? null : { type: 'again', reason: 'acknowledged none of them' };
+  }
+
+  /** Takes note at once. The disk is waited for with the next batch only: that one need not wait for it. */
+  async #settle(items: readonly Item[]): Promise<void> {
+    const before = this.#settling;
+    this.#settling = Promise.all([before, this.#acknowledge(items)]);
+    // Whoever waits for it next is told.
+    this.#settling.catch(() => undefined);
+    await before;
   }
 
   async #acknowledge(items: readonly Item[]): Promise<void> {
@@ -143,7 +222,7 @@ export class Reporter {
       const { key, event } = acknowledged;
       if (!isSettledBy(ledger.get(attemptId(key)), key)) continue;
       written.push(ledger.record(key, event));
-      if (event.type === 'end-acknowledged') {
+      if (event.type === 'end-acknowledged' && key.end !== null && key.end.logBytes > 0) {
         written.push(removeLog(logPath(folder.logs, attemptId(key))));
       }
     }
@@ -152,26 +231,19 @@ export class Reporter {
 
   async #drop(items: readonly Item[], reason: string): Promise<void> {
     for (const { report } of items) this.#options.onDropped(report, reason);
-    await this.#acknowledge(items);
-  }
-
-  #nextNews(signal: AbortSignal): Promise<void> {
-    if (this.#newsWaits || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        this.#news = () => undefined;
-        // What happens in the same moment travels together.
-        setImmediate(resolve);
-      };
-      const { ledger, signOfLifeMs } = this.#options;
-      const timer = setTimeout(done, ledger.open > 0 ? logDelayMs : signOfLifeMs());
-      signal.addEventListener('abort', done, { once: true });
-      this.#news = done;
-    });
+    await this.#settle(items);
   }
 }
+
+/** How it went so far. */
+interface Tries {
+  failures: number;
+  waits: number;
+  /** So many reports in one batch at most. */
+  limit: number;
+}
+
+const firstTry: Readonly<Tries> = { failures: 0, waits: 0, limit: Number.POSITIVE_INFINITY };
 
 type Problem =
   /** It may work later. */

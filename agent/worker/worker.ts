@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { Credentials } from '@understudy/shared/runtime/tls/credentials';
-import { attemptId } from '../attempt/attempt.ts';
+import { type Attempt, attemptId } from '../attempt/attempt.ts';
 import { Cgroup, cgroupPathHere } from '../executor/cgroup.ts';
 import { CgroupGuard } from '../executor/cgroup-guard.ts';
 import { endMarked } from '../executor/leftovers.ts';
@@ -64,7 +64,7 @@ export async function openWorker(config: WorkerConfig, ports: WorkerPorts): Prom
   news.tell = () => reporter.wake();
   news.tellOfStart = () => reporter.wakeForStart();
   const lost = await reportLost(ledger, folder.logs, nowMs());
-  await removeLogsExcept(folder.logs, (id) => ledger.get(id)?.phase !== 'acknowledged');
+  await removeLogsExcept(folder.logs, (id) => isLogWanted(ledger.get(id)));
   if (ended + lost + ledger.unreadable > 0) {
     const facts = { processesEnded: ended, attemptsLost: lost, unreadable: ledger.unreadable };
     log(ports, 'warn', 'an earlier worker left something behind', facts);
@@ -125,6 +125,12 @@ async function reportLost(ledger: Ledger, logs: string, nowMs: number): Promise<
     await ledger.record(attempt, { type: 'ended', end: { ...end, reason, atMs: nowMs } });
   }
   return open.length;
+}
+
+/** Of attempts that nobody here knows the output is kept: a journal can get lost. */
+function isLogWanted(attempt: Attempt | undefined): boolean {
+  if (attempt === undefined) return true;
+  return attempt.phase !== 'acknowledged' && attempt.end?.logBytes !== 0;
 }
 
 interface WorkerParts {

@@ -13,8 +13,17 @@ export function processorMs(pid: number): number {
 
 /** The same of all processes that another one has started and that live. */
 export function childrenMs(pid: number): number {
-  const children = readProc(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ') ?? [];
-  return children.reduce((sum, child) => sum + processorMs(Number(child)), 0);
+  return childrenOf(pid).reduce((sum, child) => sum + processorMs(child), 0);
+}
+
+/** The same of a process, of what it has started, and so on. */
+export function familyMs(pid: number): number {
+  return childrenOf(pid).reduce((sum, child) => sum + familyMs(child), processorMs(pid));
+}
+
+function childrenOf(pid: number): number[] {
+  const children = readProc(`/proc/${pid}/task/${pid}/children`)?.trim() ?? '';
+  return children === '' ? [] : children.split(' ').map(Number);
 }
 
 /** Memory that a process holds, in megabytes. */

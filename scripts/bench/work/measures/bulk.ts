@@ -2,7 +2,7 @@ import { Fleet } from '../agents/fleet.ts';
 import type { Figure } from '../figures.ts';
 import { emptyModuleJob } from '../jobs/empty.ts';
 import { type Measure, onStage, repeat } from '../measure.ts';
-import { childrenMs, processorMs } from '../processor-time.ts';
+import { childrenMs, familyMs, processorMs } from '../processor-time.ts';
 import {
   countSucceeded,
   putJob,
@@ -58,12 +58,20 @@ export const bulkModule: Measure = {
   title: 'empty runs in bulk, in process on a real agent',
   isOnlyIfAsked: false,
   play: (options) =>
-    onStage(options, { agents: 1, slots: 500 }, async (stage) => {
+    onStage(options, { agents: 1, slots: 2_000 }, async (stage) => {
       await untilConnected(stage, 1);
       await putJob(stage, JOB, emptyModuleJob);
       await bulkRate(stage, JOB, WARM_UP);
-      const play = () => measuredRate(stage, JOB, options.runs);
-      return await repeat(options, bulkFigures('modules', 'a real agent, in process'), play);
+      const what = 'a real agent, in process';
+      const title = `processor time of the agent a run, ${what}`;
+      const agent = { measure: 'modules', title, unit: 'µs' };
+      const pid = stage.system.workers[0]?.process.pid ?? 0;
+      const play = async () => {
+        const before = familyMs(pid);
+        const figures = await measuredRate(stage, JOB, options.runs);
+        return [...figures, ((familyMs(pid) - before) / options.runs) * 1_000];
+      };
+      return await repeat(options, [...bulkFigures('modules', what), agent], play);
     }),
 };
 

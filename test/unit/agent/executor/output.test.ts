@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Output, OutputWatch } from '@understudy/agent/executor/output';
@@ -45,4 +45,13 @@ test('without a limit everything is kept', (t) => {
   appendFileSync(path, 'x'.repeat(100_000));
   t.is(output.close(), null);
   t.is(output.bytes, 100_000);
+});
+
+test('of an attempt that said nothing no file is left', (t) => {
+  const path = fileFor(t);
+  const output = new Output(path, null);
+  t.true(existsSync(path));
+  t.is(output.close(), null);
+  t.is(output.bytes, 0);
+  t.false(existsSync(path));
 });
