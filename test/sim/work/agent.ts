@@ -82,6 +82,11 @@ export class SimAgent {
     return this.#follow.phase === 'following' ? this.#follow.target.term : null;
   }
 
+  /** How many attempts take a slot. */
+  get open(): number {
+    return [...this.#unsettled.values()].filter(isOpen).length;
+  }
+
   start(): void {
     if (this.#life !== null) return;
     this.#life = new Process(this.host, this.name, this.world.scheduling);
@@ -249,7 +254,7 @@ export class SimAgent {
       highest: rules.agentChecksTerm ? this.#disk.highest : 0n,
       known,
       refused: this.#refused.get(id)?.reason,
-      open: [...this.#unsettled.values()].filter(isOpen).length,
+      open: this.open,
       slots: SLOTS,
       closing: 'no',
     });

@@ -6,6 +6,7 @@ import {
   openAttempt,
   type RunRecord,
 } from '@understudy/controller/dispatch/run';
+import { idleSignEveryMs, isSilent } from '@understudy/controller/dispatch/silence';
 import {
   dispatchRun,
   endAttempt,
@@ -42,6 +43,8 @@ interface Known {
   isRegistered: boolean;
   stream: OrderStream | null;
   heardAt: number;
+  /** Since when it has something under way; null: it has not. */
+  atWorkSince: number | null;
   /** Counts the waits for its return, so that an old one does not count. */
   waits: number;
 }
@@ -53,7 +56,6 @@ interface Entry {
 }
 
 const SLOTS = 4;
-const SILENT_AFTER_MS = 7_000;
 
 /** The work plane of one tenure: the queue, the agents, and what they report; decided by the real rules. */
 export class WorkPlane {
@@ -83,7 +85,7 @@ export class WorkPlane {
       const journal = journals.get(agent) ?? '';
       const nobody = { incarnation: '', session: 0, past: [], isRegistered: false };
       const known = { ...nobody, journal, stream: null };
-      this.#agents.set(agent, { ...known, heardAt: 0, waits: 0 });
+      this.#agents.set(agent, { ...known, heardAt: 0, atWorkSince: null, waits: 0 });
       this.#awaitReturn(agent);
     }
     this.#beat();
@@ -120,13 +122,8 @@ export class WorkPlane {
         ? (known?.past ?? [])
         : [...known.past, known.incarnation];
     this.#agents.set(agent, {
-      ...{ session, past },
-      incarnation,
-      journal,
-      isRegistered: true,
-      stream: null,
-      heardAt,
-      waits,
+      ...{ session, past, incarnation, journal, heardAt, waits },
+      ...{ isRegistered: true, stream: null, atWorkSince: null },
     });
     this.#awaitReturn(agent);
     const { attempts } = message;
@@ -315,10 +312,13 @@ export class WorkPlane {
   #beat(): void {
     this.#later(this.#world.knobs.work.beatEveryMs, () => this.#beat());
     if (!this.#controller.mayAct()) return;
-    const silentSince = this.#nowMs() - SILENT_AFTER_MS;
-    for (const { stream, heardAt } of this.#agents.values()) {
-      if (heardAt < silentSince) stream?.close();
-      else stream?.send({ type: 'beat', term: this.#term });
+    const now = this.#nowMs();
+    const idleSignMs = idleSignEveryMs(this.#world.knobs.work.lostAfterMs);
+    for (const [agent, known] of this.#agents) {
+      const isAtWork = this.#openOn(agent).length > 0;
+      known.atWorkSince = isAtWork ? (known.atWorkSince ?? now) : null;
+      if (isSilent(known, now, idleSignMs)) known.stream?.close();
+      else known.stream?.send({ type: 'beat', term: this.#term });
     }
     if (this.#queue.size > 0) this.#kick();
   }

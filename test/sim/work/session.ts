@@ -1,3 +1,5 @@
+import { signOfLifeMs } from '@understudy/agent/attempt/isolation';
+import { idleSignEveryMs } from '@understudy/controller/dispatch/silence';
 import type { Process } from '../kernel/process.ts';
 import type { Node } from '../node/node.ts';
 import type { SimAgent } from './agent.ts';
@@ -6,7 +8,6 @@ import { OrderStream } from './order-stream.ts';
 import type { Registration, WorkPlane } from './plane.ts';
 
 const REQUEST_LIMIT_MS = 2_000;
-const SIGN_OF_LIFE_MS = 2_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 2_000;
 const FAILURES_ALLOWED = 6;
@@ -117,9 +118,15 @@ export class Session {
         this.#agent.acknowledge(reports);
         this.#isReporting = false;
         if (this.#hasNews) this.#pump();
-        else this.#agent.later(SIGN_OF_LIFE_MS, () => !this.#isReporting && this.#pump());
+        else this.#agent.later(this.#signOfLifeMs(), () => !this.#isReporting && this.#pump());
       },
     );
+  }
+
+  #signOfLifeMs(): number {
+    const { lostAfterMs } = this.#agent.world.knobs.work;
+    const terms = { lostAfterMs, idleSignEveryMs: idleSignEveryMs(lostAfterMs) };
+    return signOfLifeMs(terms, this.#agent.open === 0);
   }
 
   #again(): void {
