@@ -13,7 +13,9 @@ const IN_ONE_PROCESS = 5_000;
 const SETTLE_MS = 5_000;
 const WATCH_MS = 20_000;
 const REPOINTED_WITHIN_MS = 60_000;
-/** Two connections each, at either end, and something for the rest. */
+/** Each has two connections, and either end has to do with other things. */
+const FILES_OF_AGENT = 2;
+const OTHER_FILES = 500;
 const FILES = 65_536;
 
 /** What agents cost that have nothing to do, and how soon all follow the next controller. */
@@ -28,15 +30,18 @@ interface Targets {
   readonly lost?: number;
 }
 
-function agentsMeasure(name: string, count: number, targets: Targets): Measure {
-  const shown = count.toLocaleString('en');
-  const title = (what: string) => `${shown} idle agents: ${what}`;
+function agentsMeasure(name: string, wanted: number, targets: Targets): Measure {
   return {
     name,
-    title: `${shown} agents that have nothing to do, and a fail-over`,
+    title: `${wanted.toLocaleString('en')} agents that have nothing to do, and a fail-over`,
     isOnlyIfAsked: false,
     play: async (options) => {
       allowFiles();
+      const possible = Math.floor((filesAllowed() - OTHER_FILES) / FILES_OF_AGENT);
+      const count = Math.min(wanted, possible);
+      const shown = count.toLocaleString('en');
+      if (count < wanted) options.say(`this host allows open files for ${shown} agents, no more`);
+      const title = (what: string) => `${shown} idle agents: ${what}`;
       const rounds: Round[] = [];
       for (let round = 1; round <= options.times; round += 1) {
         rounds.push(await playRound(options, count));
@@ -168,6 +173,12 @@ async function passivePid({ system, active }: Stage): Promise<number | null> {
 /** Processor time that the simulation has used, in milliseconds. */
 function costOf(fleets: readonly Fleet[]): number {
   return fleets.reduce((sum, { pid }) => sum + processorMs(pid), 0);
+}
+
+/** How many files a process of this user may have open. */
+function filesAllowed(): number {
+  const limit = execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).trim();
+  return limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit);
 }
 
 /** As far as this user may: what is started from now on inherits it. */
