@@ -37,7 +37,6 @@ const failuresAllowed = 6;
 const muchDue = 250;
 /** How long they are gathered. */
 const gatherMs = 2;
-const lanes = 2;
 
 /**
  * Sends what is due, again until it is acknowledged. What is not acknowledged stays on disk, and is due again in the
@@ -88,25 +87,41 @@ export class Reporter {
   async run(channel: Channel): Promise<void> {
     this.#lastSentAtMs = performance.now();
     this.#isTaken = true;
-    await Promise.all(Array.from({ length: lanes }, () => this.#reportOn(channel)));
+    await Promise.all([this.#reportAll(channel), this.#reportMuch(channel)]);
   }
 
-  async #reportOn(channel: Channel): Promise<void> {
+  async #reportAll(channel: Channel): Promise<void> {
     const { signal } = channel;
     const tries = { ...firstTry };
     while (!signal.aborted) {
       const known = this.#news.count;
-      if (await this.#reportOnce(channel, tries)) continue;
+      const isAlone = this.#sending === 0;
+      if ((isAlone || this.#isMuchLeft()) && (await this.#report(channel, tries))) continue;
       const { ledger, signOfLifeMs } = this.#options;
       await this.#news.since(known, ledger.open > 0 ? logDelayMs : signOfLifeMs(), signal);
       if (this.#sending > 0) await sleep(gatherMs, signal);
     }
   }
 
+  /** Beside that: what is much. */
+  async #reportMuch(channel: Channel): Promise<void> {
+    const { signal } = channel;
+    const tries = { ...firstTry };
+    while (!signal.aborted) {
+      const known = this.#news.count;
+      if (this.#sending > 0 && this.#isMuchLeft()) {
+        await this.#report(channel, tries);
+        // What is little by now has waited for this.
+        this.#news.tell();
+      }
+      await this.#news.since(known, this.#options.signOfLifeMs(), signal);
+      await sleep(gatherMs, signal);
+    }
+  }
+
   /** Sends what there is. False: nothing is to be sent for now. */
-  async #reportOnce(channel: Channel, tries: Tries): Promise<boolean> {
+  async #report(channel: Channel, tries: Tries): Promise<boolean> {
     const isAlone = this.#sending === 0;
-    if (!isAlone && !this.#isMuchLeft()) return false;
     const taken: string[] = [];
     this.#sending += 1;
     try {
