@@ -22,7 +22,8 @@ export function haproxyConfig(options: HaproxyOptions): string {
     GLOBAL,
     options.check === 'http' ? httpDefaults(options) : tcpDefaults(options),
     frontend(options),
-    backend(options),
+    knownBackend(options),
+    unknownBackend(options),
     ...(options.stats ? [STATS] : []),
   ];
   return `${sections.join('\n\n')}\n`;
@@ -103,32 +104,47 @@ function frontend({ listen }: LbFacts): string {
     const only = each.host.includes(':') ? ' v6only' : '';
     return `    bind ${showAddress(each)}${only}`;
   });
-  return ['frontend users', ...binds, '    default_backend controllers'].join('\n');
+  return ['frontend users', ...binds, CHOICE].join('\n');
 }
 
-function backend(options: HaproxyOptions): string {
+const CHOICE = `    # The checks know of one controller: it is asked. They know of none, or of more, as right after the start, when all
+    # count as well until they were looked at: see "any-open". HAProxy goes on at once to the next of several servers
+    # that it takes to be well, and would have spent all its tries before one of them has opened its port.
+    use_backend controllers if { nbsrv(controllers) eq 1 }
+    default_backend any-open`;
+
+function knownBackend(options: HaproxyOptions): string {
   const { pace, controllers } = options;
   const isHttp = options.check === 'http';
-  const named = controllers.some(({ controller }) => isName(controller));
   return `backend controllers
     balance roundrobin
-${isHttp ? HTTP_CHECK : TCP_CHECK}
+${isHttp ? `${REPEATS}\n${HTTP_CHECK}` : TCP_CHECK}
     timeout check ${pace.checkTimeoutMs}ms
     # "on-marked-down": who still hangs on a controller whose host is lost is cut off, and comes again.
     # Two looks in a row must find nothing, for a busy host may miss one; one good look is enough, for
     # being wrong costs no more than another try.
     default-server inter ${pace.checkEveryMs}ms fastinter ${pace.checkFastMs}ms downinter ${pace.checkEveryMs}ms fall 2 rise 1 on-marked-down shutdown-sessions
-${named ? `${NAMES}\n` : ''}${controllers.map((each) => checkedServer(each, isHttp)).join('\n')}
-    # The same ports without a check, for the time in which the checks know of no active: between two
-    # tenures, and while they lag behind. Whose port is open is active, or sends on to who is.
-    option allbackups
-${controllers.map(openServer).join('\n')}`;
+${named(options)}${controllers.map((each) => checkedServer(each, isHttp)).join('\n')}
+    # The same ports without a check, for who has come here and finds that the active is gone.
+${openServers(options)}`;
 }
 
-const HTTP_CHECK = `    # Repeated when the answer is lost: what only reads, and what carries a key by which the controllers
+/** No server of it is ever taken to be well, so each refusal is followed by a rest. */
+function unknownBackend(options: HaproxyOptions): string {
+  const { check } = options;
+  return `# For the time in which the checks don't know who is active: between two tenures, while they lag behind, and before
+# the first look. Whose port is open is active, or sends on to who is: all are tried, one after the other, with a rest
+# ("timeout connect") after each refusal, for none of them counts as well ("backup").
+backend any-open
+    balance roundrobin
+${check === 'http' ? `${REPEATS}\n` : ''}${named(options)}${openServers(options)}`;
+}
+
+const REPEATS = `    # Repeated when the answer is lost: what only reads, and what carries a key by which the controllers
     # know it again. A POST without a key never is.
-    http-request disable-l7-retry unless { method GET HEAD } or { req.hdr(Idempotency-Key) -m found }
-    # The heartbeat says 200 while its controller is active and serves. When it says something else the
+    http-request disable-l7-retry unless { method GET HEAD } or { req.hdr(Idempotency-Key) -m found }`;
+
+const HTTP_CHECK = `    # The heartbeat says 200 while its controller is active and serves. When it says something else the
     # server gets nothing new, but what is under way there may end ("L7OKC"): at a switch-over the old
     # controller answers whom it still holds. Only a heartbeat that does not answer makes a server "down".
     option httpchk
@@ -138,15 +154,23 @@ const HTTP_CHECK = `    # Repeated when the answer is lost: what only reads, and
 const TCP_CHECK = `    # Whose port is open is active. After a switch-over both are for some seconds: the old one sends on.`;
 
 const NAMES = `    # Names are looked up once, at the start; one that is not found does not keep HAProxy from starting.
-    default-server init-addr last,libc,none`;
+    default-server init-addr last,libc,none\n`;
+
+function named({ controllers }: LbFacts): string {
+  return controllers.some(({ controller }) => isName(controller)) ? NAMES : '';
+}
 
 function checkedServer({ name, controller, heartbeat }: PairController, isHttp: boolean): string {
   const look = isHttp ? ` addr ${heartbeat.hostname} port ${addressOf(heartbeat).port}` : '';
   return `    server ${name} ${showAddress(addressOf(controller))} check${look}`;
 }
 
-function openServer({ name, controller }: PairController): string {
-  return `    server ${name}-open ${showAddress(addressOf(controller))} backup`;
+function openServers({ controllers }: LbFacts): string {
+  const servers = controllers.map(
+    ({ name, controller }) =>
+      `    server ${name}-open ${showAddress(addressOf(controller))} backup`,
+  );
+  return ['    option allbackups', ...servers].join('\n');
 }
 
 const STATS = `# What HAProxy thinks of the controllers, for this host alone.

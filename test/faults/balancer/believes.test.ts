@@ -1,4 +1,5 @@
 import test from 'ava';
+import type { Balancer } from '../../support/balancer/balancer.ts';
 import { needing } from '../../support/balancer/needing.ts';
 import { failedOf } from '../../support/balancer/users.ts';
 import { faultLasts } from '../../support/cluster/eventually.ts';
@@ -44,6 +45,40 @@ test.serial(
     await scenario.judge();
   }),
 );
+
+const moments = {
+  'that believes in both controllers': {
+    change: (text: string) => text.replaceAll(/ check addr \S+ port \d+$/gm, ''),
+    begins: async () => undefined,
+  },
+  'that has just been started': {
+    change: (text: string) => text,
+    begins: async (haproxy: Balancer) => {
+      await haproxy.stop();
+      await haproxy.start();
+    },
+  },
+};
+
+for (const [which, { change, begins }] of Object.entries(moments)) {
+  test.serial(
+    `F111: at an HAProxy ${which} requests wait while both refuse, until one of them serves`,
+    needing(['haproxy'], async (t) => {
+      const scenario = await begin(t);
+      const { cluster } = scenario;
+      // The hosts take their time to start here.
+      const patient = (text: string) => change(text).replace(/retries \d+/, 'retries 100');
+      const { haproxy, users } = await putBehind(t, cluster, { change: patient });
+      for (const host of cluster.hosts) await host.stop();
+      await begins(haproxy);
+      const asking = Promise.all([users.ask('plain'), users.ask('keyed'), users.ask('read')]);
+      for (const host of cluster.hosts) host.start();
+      t.deepEqual(failedOf(await asking), []);
+      await cluster.settled();
+      await scenario.judge();
+    }),
+  );
+}
 
 test.serial(
   'F111: an HAProxy that believes in no controller finds the active one by its open port',

@@ -39,25 +39,10 @@ const nginx: Kind = {
   },
 };
 
-/**
- * HAProxy before a cluster, with the configuration that `understudy install lb haproxy` writes for it. It has had
- * its first look: until then it believes in all, and does not rest between its tries at the ports of two that it believes in.
- */
-export async function startHaproxy(
-  owner: Owner,
-  cluster: Cluster,
-  options: BalancerOptions = {},
-): Promise<Balancer> {
-  const balancer = await Balancer.start(owner, cluster, haproxy, options);
-  if (balancer.checked > 1) {
-    await eventually(async () => (NOT_ACTIVE.test(balancer.said) ? true : null), {
-      what: 'HAProxy to know who is not active',
-    });
-  }
-  return balancer;
+/** HAProxy before a cluster, with the configuration that `understudy install lb haproxy` writes for it. */
+export function startHaproxy(owner: Owner, cluster: Cluster, options: BalancerOptions = {}) {
+  return Balancer.start(owner, cluster, haproxy, options);
 }
-
-const NOT_ACTIVE = /Server \S+ is (?:stopping|DOWN)/;
 
 /** The same with nginx. */
 export function startNginx(owner: Owner, cluster: Cluster, options: BalancerOptions = {}) {
@@ -68,15 +53,12 @@ export function startNginx(owner: Owner, cluster: Cluster, options: BalancerOpti
 export class Balancer {
   readonly port: number;
   readonly log: string;
-  /** How many servers it looks at. */
-  readonly checked: number;
   readonly #command: readonly string[];
   #process: ChildProcess | null = null;
 
-  private constructor(port: number, log: string, command: readonly string[], checked: number) {
+  private constructor(port: number, log: string, command: readonly string[]) {
     this.port = port;
     this.log = log;
-    this.checked = checked;
     this.#command = command;
   }
 
@@ -95,11 +77,9 @@ export class Balancer {
     ]);
     if (code !== 0) throw new Error(`install lb ${kind.name}: exit ${code}\n${stderr}`);
     const file = join(folder, `${kind.name}-${port}.cfg`);
-    const text = change(kind.adapt(stdout));
-    writeFileSync(file, text);
-    const checked = text.match(/^ +server .* check\b/gm)?.length ?? 0;
+    writeFileSync(file, change(kind.adapt(stdout)));
     const log = join(folder, `${kind.name}-${port}.log`);
-    const balancer = new Balancer(port, log, kind.command(file, folder), checked);
+    const balancer = new Balancer(port, log, kind.command(file, folder));
     owner.teardown(() => balancer.stop());
     await balancer.start();
     return balancer;

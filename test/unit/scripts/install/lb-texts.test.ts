@@ -45,11 +45,22 @@ test('HAProxy asks the heartbeats, at their port, and sends to the port of the c
 test('HAProxy repeats what may have been carried out only if it reads or carries a key', (t) => {
   const lines = settings(haproxyConfig(http));
   t.true(lines.includes('retry-on conn-failure empty-response'));
-  const rule = lines.find((line) => line.startsWith('http-request disable-l7-retry'));
-  t.is(
-    rule,
-    'http-request disable-l7-retry unless { method GET HEAD } or { req.hdr(Idempotency-Key) -m found }',
-  );
+  const rule =
+    'http-request disable-l7-retry unless { method GET HEAD } or { req.hdr(Idempotency-Key) -m found }';
+  const rules = lines.filter((line) => line.startsWith('http-request disable-l7-retry'));
+  t.deepEqual(rules, [rule, rule], 'of each backend');
+});
+
+test('HAProxy trusts its checks while they know of one active, and else tries every port, in both forms', (t) => {
+  for (const check of ['http', 'tcp'] as const) {
+    const lines = settings(haproxyConfig({ ...http, check }));
+    t.true(lines.includes('use_backend controllers if { nbsrv(controllers) eq 1 }'));
+    const anyOpen = lines.slice(lines.indexOf('backend any-open'));
+    t.deepEqual(
+      anyOpen.filter((line) => line.startsWith('server ')),
+      ['server a-open 10.0.0.11:7300 backup', 'server b-open [fd00::12]:7300 backup'],
+    );
+  }
 });
 
 test('an HAProxy that only looks at ports understands no HTTP', (t) => {
