@@ -150,7 +150,8 @@ export class Controller {
     try {
       const self = { pair, kind: 'node', id: node } as const;
       const wallMs = () => clock.wallMs();
-      this.#credentials = await Credentials.open({ files: tls, self, wallMs });
+      const acceptsPlain = tls.plain === 'accept';
+      this.#credentials = await Credentials.open({ files: tls, self, wallMs, acceptsPlain });
       return null;
     } catch (error) {
       return messageOf(error);

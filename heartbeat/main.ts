@@ -76,7 +76,9 @@ async function openCertificates(
   const { pair, node, tls } = config;
   const { wallMs } = systemClock;
   const self = { pair, kind: 'node', id: node } as const;
-  const credentials = tls === null ? null : await Credentials.open({ files: tls, self, wallMs });
+  const acceptsPlain = tls?.plain === 'accept';
+  const credentials =
+    tls === null ? null : await Credentials.open({ files: tls, self, wallMs, acceptsPlain });
   for (const { what, problem, advice } of certificateProblems(config, wallMs())) {
     log.warn(`${what}: ${problem}`, { advice });
   }

@@ -15,6 +15,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import {
   type ClientCredentials,
+  isSecureUrl,
   NodeAgent,
   serverNameOf,
 } from '@understudy/shared/runtime/tls/connect';
@@ -55,6 +56,7 @@ export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #base: URL;
   readonly #agent: HttpAgent;
+  readonly #isSecure: boolean;
   #isOpen = false;
   #looking: Promise<void> | null = null;
 
@@ -63,10 +65,11 @@ export class Forwarder {
     this.#base = new URL(options.to);
     const settings = { keepAlive: true, noDelay: true };
     const { credentials, pair } = options;
+    this.#isSecure = isSecureUrl(options.to, credentials);
     this.#agent =
-      credentials === null
-        ? new HttpAgent(settings)
-        : new NodeAgent({ ...settings, credentials, pair });
+      credentials !== null && this.#isSecure
+        ? new NodeAgent({ ...settings, credentials, pair })
+        : new HttpAgent(settings);
   }
 
   readonly answer: Elsewhere = (exchange) => {
@@ -83,10 +86,6 @@ export class Forwarder {
 
   #answerHealth(response: ServerResponse): void {
     respond(response, 200, { node: this.#options.name, forwardsTo: this.#options.to });
-  }
-
-  get #isSecure(): boolean {
-    return this.#options.credentials !== null;
   }
 
   /** As a socket takes it: an IPv6 address has no brackets there. */

@@ -11,6 +11,7 @@ import {
   testimonySchema,
 } from '@understudy/shared/protocol/peer';
 import { messageOf } from '@understudy/shared/runtime/errors';
+import { isSecureUrl } from '@understudy/shared/runtime/tls/connect';
 import { doubtOf } from '@understudy/shared/runtime/tls/shown';
 import { type AxiosInstance, isCancel } from 'axios';
 import type { z } from 'zod';
@@ -206,7 +207,8 @@ export class PeerLink {
   #checkSpeaker({ socket }: ClientRequest, answer: unknown): void {
     const { pair, credentials } = this.#options;
     const { node } = answer as { readonly node?: unknown };
-    if (credentials === null || socket === null || typeof node !== 'string') return;
+    const isSecure = isSecureUrl(this.view.url, credentials);
+    if (!isSecure || socket === null || typeof node !== 'string') return;
     const doubt = doubtOf(socket, { pair, kind: 'node', id: node });
     if (doubt !== null) throw new Error(`it answers for node ${node}: ${doubt.message}`);
   }

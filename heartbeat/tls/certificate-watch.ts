@@ -15,6 +15,8 @@ export interface CertificateView {
   readonly authorityExpiresInMs: number;
   /** Why the files as they are now are not used; null: they are. */
   readonly problem: string | null;
+  /** Whether plain HTTP is accepted beside TLS. */
+  readonly plainAccepted: boolean;
 }
 
 export interface CertificateWatchOptions {
@@ -58,6 +60,7 @@ export class CertificateWatch {
       authorityExpiresAt: dateOf(authority?.untilMs),
       authorityExpiresInMs: Math.round(authority?.leftMs ?? 0),
       problem,
+      plainAccepted: credentials.acceptsPlain,
     };
   }
 

@@ -44,6 +44,7 @@ const statusSchema = z.object({
       authorityExpiresAt: z.string(),
       authorityExpiresInMs: z.number(),
       problem: z.string().nullable(),
+      plainAccepted: z.boolean().default(false),
     })
     .nullish(),
   /** How the last tenure of that heartbeat ended. */

@@ -4,7 +4,7 @@ import type { HeartbeatStatus } from '../client/heartbeat-status.ts';
 
 const DAY_MS = 86_400_000;
 
-/** What an operator must not overlook: failsafe, a pause with the time that is left of it, certificates that end soon. */
+/** What an operator must not overlook: failsafe, a pause with the time that is left of it, certificates that end soon, plain HTTP beside TLS. */
 export function warningsOf(statuses: readonly HeartbeatStatus[]): readonly string[] {
   const failsafe = statuses.filter((status) => status.failsafe === true);
   const paused = statuses.filter((status) => status.paused === true);
@@ -22,10 +22,16 @@ export function warningsOf(statuses: readonly HeartbeatStatus[]): readonly strin
 function certificateLines({ node, certificate }: HeartbeatStatus): string[] {
   if (certificate === null || certificate === undefined) return [];
   const { expiresInMs, expiresAt, authorityExpiresInMs, authorityExpiresAt, problem } = certificate;
+  const { plainAccepted } = certificate;
   return [
     ...expiryLines(`the certificate of ${node}`, expiresInMs, expiresAt),
     ...expiryLines(`the authority that ${node} trusts`, authorityExpiresInMs, authorityExpiresAt),
     ...(problem === null ? [] : [`the new certificate of ${node} is not used: ${problem}`]),
+    ...(plainAccepted
+      ? [
+          `${node} accepts plain HTTP beside TLS (tls.plain): end that once the change to TLS is over`,
+        ]
+      : []),
   ];
 }
 

@@ -90,6 +90,7 @@ export const controllerHostKeys = {
   'tls.cert': optional(fileKind),
   'tls.key': optional(fileKind),
   'tls.ca': optional(fileKind),
+  'tls.plain': withDefault(wordKind('refuse', 'accept'), 'refuse'),
   'hooks.promoted': withDefault(commandKind, []),
   'hooks.demoted': withDefault(commandKind, []),
   'hooks.fenced': withDefault(commandKind, []),

@@ -4,7 +4,7 @@ import { agentKeys, controllerHostKeys } from './keys.ts';
 import { configError, type Problem } from './problems.ts';
 import { type Resolved, resolveKeys } from './resolve.ts';
 import type { ConfigSources } from './sources.ts';
-import { schemeProblems, tlsConfigOf, tlsProblems } from './tls.ts';
+import { nodeTlsConfigOf, schemeProblems, tlsConfigOf, tlsProblems } from './tls.ts';
 import type { AgentConfig, ControllerHostConfig } from './types.ts';
 import { addressConflicts } from './virtual-address.ts';
 
@@ -93,7 +93,7 @@ function controllerHostConfig(values: ControllerHostValues): ControllerHostConfi
       demoted: values['hooks.demoted'],
       fenced: values['hooks.fenced'],
     },
-    tls: tlsConfigOf(values),
+    tls: nodeTlsConfigOf(values),
     agents: { beatEveryMs: values['agents.beatEvery'], lostAfterMs: values['agents.lostAfter'] },
     output: { limitBytes: values['output.limit'] },
     retention: {
@@ -156,7 +156,7 @@ function checkControllerHost({ values, problems }: Resolved<typeof controllerHos
       );
     }
   }
-  if (good('tls.cert', 'tls.key', 'tls.ca')) problems.push(...tlsProblems(values));
+  if (good('tls.cert', 'tls.key', 'tls.ca', 'tls.plain')) problems.push(...tlsProblems(values));
   if (good('heartbeat.url', 'heartbeat.peers', 'controller.url', 'controller.command')) {
     // What a wrapped program speaks at its own port is its own affair.
     const isWrapped = values['controller.command'].length > 0;

@@ -32,6 +32,12 @@ export interface TlsConfig {
   readonly ca: string;
 }
 
+/** Those of a controller host. */
+export interface NodeTlsConfig extends TlsConfig {
+  /** Whether plain HTTP will do as well: for the time in which a pair changes to TLS, or back. */
+  readonly plain: 'refuse' | 'accept';
+}
+
 export interface HealthConfig {
   /** How often the heartbeat checks its controller. */
   readonly everyMs: number;
@@ -95,7 +101,7 @@ export interface ControllerHostConfig {
     readonly fenced: readonly string[];
   };
   /** Null: plain HTTP. */
-  readonly tls: TlsConfig | null;
+  readonly tls: NodeTlsConfig | null;
   readonly agents: {
     /** Sign of life on the order stream. */
     readonly beatEveryMs: number;

@@ -9,6 +9,14 @@ import { rememberShown, type Shown, shownOn } from './shown.ts';
 export interface ClientCredentials {
   readonly current: { readonly context: SecureContext };
   readonly version: number;
+  /** Whether a URL in plain HTTP will do as well. */
+  readonly acceptsPlain: boolean;
+}
+
+/** Whether a URL leads to TLS. Where plain HTTP is not accepted there is nothing else. */
+export function isSecureUrl(url: string, credentials: ClientCredentials | null): boolean {
+  if (credentials === null) return false;
+  return !credentials.acceptsPlain || new URL(url).protocol === 'https:';
 }
 
 export interface NodeAgentOptions extends AgentOptions {
@@ -59,7 +67,7 @@ export class NodeAgent extends Agent {
 }
 
 /** How to connect to a node of the pair. */
-export function secureOptions(credentials: ClientCredentials, pair: string) {
+export function secureOptions(credentials: Pick<ClientCredentials, 'current'>, pair: string) {
   return {
     secureContext: credentials.current.context,
     rejectUnauthorized: true,

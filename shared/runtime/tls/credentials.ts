@@ -15,6 +15,8 @@ export interface CredentialsOptions {
   readonly files: TlsConfig;
   readonly self: Member;
   readonly wallMs: () => number;
+  /** Whether others may do without TLS: for the time of a change to it, or back. */
+  readonly acceptsPlain?: boolean;
 }
 
 /** Changed files are noticed within so long. */
@@ -64,6 +66,10 @@ export class Credentials {
   /** Counts the replacements: connections that were made before one are not used after it. */
   get version(): number {
     return this.#version;
+  }
+
+  get acceptsPlain(): boolean {
+    return this.#options.acceptsPlain === true;
   }
 
   get self(): Member {

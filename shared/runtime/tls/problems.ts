@@ -1,6 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { AgentConfig, ControllerHostConfig } from '../config/types.ts';
+import type {
+  AgentConfig,
+  ControllerHostConfig,
+  NodeTlsConfig,
+  TlsConfig,
+} from '../config/types.ts';
 import { describeExpiry, expiringSoon } from './expiry.ts';
 import { readMaterial } from './files.ts';
 import type { Material } from './material.ts';
@@ -38,6 +43,7 @@ export function certificateProblems(host: TlsHost, now: number): CertificateProb
   const { material } = read;
   return [
     ...nameProblems(host, material, command),
+    ...acceptedProblems(tls),
     ...notYetProblems(material, now),
     ...expiringSoon(material, now).map((expiry) => ({
       what: expiry.what === 'certificate' ? 'tls.cert' : 'tls.ca',
@@ -70,6 +76,16 @@ function nameProblems(host: TlsHost, material: Material, command: string): Certi
     const problem = `does not name ${name}, the host of ${key}: others refuse what they reach there`;
     return [{ what: 'tls.cert', problem, advice: `\`${command} --host ${name} --force\`` }];
   });
+}
+
+/** It is meant for the days of a change, and forgotten easily. */
+function acceptedProblems(tls: TlsConfig | NodeTlsConfig): CertificateProblem[] {
+  if (!('plain' in tls) || tls.plain === 'refuse') return [];
+  const problem =
+    'plain HTTP is accepted beside TLS: tokens may travel as they are, and need no certificate';
+  const advice =
+    'remove it once every URL of the pair, its agents and its users begins with https://';
+  return [{ what: 'tls.plain', problem, advice }];
 }
 
 function notYetProblems({ certificate }: Material, now: number): CertificateProblem[] {

@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server, type ServerOptions } f
 import { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Credentials } from './credentials.ts';
+import { rememberShown } from './shown.ts';
 
 /** The first byte of a greeting in TLS: a record that is part of a handshake. */
 const HANDSHAKE = 0x16;
@@ -22,12 +23,13 @@ export function makeServer(
 /**
  * A server over TLS. It asks everybody for a certificate and demands none: users with a token alone are served, too, and
  * load balancers without anything. Who must have one, and which, is looked at by the routes (`shown.ts`). Whoever speaks
- * plain HTTP is told so in plain HTTP. A certificate that is replaced counts for connections that are made from then on.
+ * plain HTTP is told so in plain HTTP, or served where that is accepted (`tls.plain`). A certificate that is replaced counts for connections that are made from then on.
  */
 class TlsServer extends HttpsServer {
   /** Every connection, from its first moment on: before its handshake is over no list of HTTP has it. */
   readonly #connections = new Set<Socket>();
   readonly #begin: (socket: Socket) => void;
+  readonly #acceptsPlain: boolean;
 
   constructor(limits: ServerOptions, credentials: Credentials, handle: RequestListener) {
     const { cert, key, ca } = credentials.current;
@@ -39,6 +41,7 @@ class TlsServer extends HttpsServer {
       },
       handle,
     );
+    this.#acceptsPlain = credentials.acceptsPlain;
     const [begin] = this.listeners('connection');
     this.#begin = begin as (socket: Socket) => void;
     this.removeAllListeners('connection');
@@ -68,11 +71,19 @@ class TlsServer extends HttpsServer {
       socket.off('error', giveUp);
       const first: Buffer | null = socket.read();
       if (first === null) return giveUp();
-      if (first[0] !== HANDSHAKE) return refusePlain(socket);
-      // What was read belongs to the handshake.
+      const isPlain = first[0] !== HANDSHAKE;
+      if (isPlain && !this.#acceptsPlain) return refusePlain(socket);
+      // What was read belongs to the handshake, or to the first request.
       socket.unshift(first);
-      this.#begin.call(this, socket);
+      if (isPlain) this.#serve(socket);
+      else this.#begin.call(this, socket);
     });
+  }
+
+  /** What a server over TLS does with a connection whose handshake is over. */
+  #serve(socket: Socket): void {
+    rememberShown(socket, { type: 'plain' });
+    this.emit('secureConnection', socket);
   }
 }
 

@@ -7,6 +7,8 @@ import { describeMember, describeMembers, isSameMember, type Member } from './me
 /** Which certificate the other side of a connection has shown. */
 export type Shown =
   | { readonly type: 'none' }
+  /** There is no TLS, and the port accepts that: nobody can show anything there, and his token is enough. */
+  | { readonly type: 'plain' }
   /** One that proves nothing here, and why. */
   | { readonly type: 'refused'; readonly reason: string }
   | { readonly type: 'good'; readonly members: readonly Member[] };
@@ -55,7 +57,7 @@ export function nodeDoubtOf(socket: Duplex, pair: string): Doubt | null {
 }
 
 function strangerDoubt(shown: Shown): Doubt | null {
-  if (shown.type === 'good') return null;
+  if (shown.type === 'good' || shown.type === 'plain') return null;
   if (shown.type === 'refused') {
     const message = `the certificate is refused: ${shown.reason}`;
     return { code: 'certificate-refused', status: 403, message };

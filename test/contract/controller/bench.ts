@@ -9,7 +9,7 @@ import { createPair } from '@understudy/scripts/cli/create';
 import { type Postgres, startPostgres } from '@understudy/scripts/postgres/start';
 import { deriveTimers } from '@understudy/shared/kernel/timers';
 import type { FromController, ToController } from '@understudy/shared/protocol/tenure';
-import type { ControllerHostConfig, TlsConfig } from '@understudy/shared/runtime/config/types';
+import type { ControllerHostConfig, NodeTlsConfig } from '@understudy/shared/runtime/config/types';
 import type { ExecutionContext } from 'ava';
 import pg from 'pg';
 import { takePort } from '../../support/cluster/ports.ts';
@@ -45,7 +45,7 @@ export interface BenchOptions {
   readonly retention?: ControllerHostConfig['retention'];
   readonly outputLimit?: number;
   /** The files of its certificate: it speaks TLS. */
-  readonly tls?: TlsConfig | null;
+  readonly tls?: NodeTlsConfig | null;
 }
 
 /** All history is kept. */

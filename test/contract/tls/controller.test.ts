@@ -23,8 +23,8 @@ interface Stage {
 async function stage(t: ExecutionContext, options: IssueOptions = {}): Promise<Stage> {
   const authority = await TestAuthority.make('orders');
   t.teardown(() => authority.remove());
-  const tls = await authority.write(authority.node('a'), options);
-  const bench = await Bench.start(t, store.postgres, { tls });
+  const files = await authority.write(authority.node('a'), options);
+  const bench = await Bench.start(t, store.postgres, { tls: { ...files, plain: 'refuse' } });
   await bench.activate(5n);
   return { authority, bench };
 }
@@ -151,7 +151,8 @@ test('I5: a certificate that is replaced is used by a controller that serves, an
 test('I5: a controller without a certificate that fits is not ready, and says why', async (t) => {
   const authority = await TestAuthority.make('orders');
   t.teardown(() => authority.remove());
-  const tls = await authority.write(authority.node('b'));
+  const files = await authority.write(authority.node('b'));
+  const tls = { ...files, plain: 'refuse' } as const;
   const bench = await Bench.start(t, store.postgres, { tls, until: 'notReady' });
   const said = await bench.said('notReady');
   t.regex(JSON.stringify(said), /made for node b of the pair orders; expected .*node\/a/);

@@ -1,11 +1,16 @@
 import { once } from 'node:events';
-import { type IncomingMessage, request as plainRequest, type Server } from 'node:http';
+import {
+  type IncomingMessage,
+  Agent as PlainAgent,
+  request as plainRequest,
+  type Server,
+} from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { type ConnectionOptions, connect as connectSecure, TLSSocket } from 'node:tls';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { NodeAgent } from '@understudy/shared/runtime/tls/connect';
-import type { Credentials } from '@understudy/shared/runtime/tls/credentials';
+import { Credentials } from '@understudy/shared/runtime/tls/credentials';
 import { makeServer } from '@understudy/shared/runtime/tls/server';
 import { doubtOf } from '@understudy/shared/runtime/tls/shown';
 import test, { type ExecutionContext } from 'ava';
@@ -19,9 +24,11 @@ interface Stage {
 }
 
 /** Node a, which says to everybody whether he counts as agent w1. */
-async function stage(t: ExecutionContext): Promise<Stage> {
+async function stage(t: ExecutionContext, acceptsPlain = false): Promise<Stage> {
   const authority = await TestAuthority.make('orders');
-  const own = await authority.credentials(authority.node('a'));
+  const self = authority.node('a');
+  const files = await authority.write(self);
+  const own = await Credentials.open({ files, self, wallMs: Date.now, acceptsPlain });
   const server = makeServer({}, own, ({ socket }, response) => {
     response.end(doubtOf(socket, authority.agent('w1'))?.code ?? 'welcome');
   });
@@ -161,6 +168,33 @@ test('Whoever speaks plain HTTP to a port with TLS is told so', async (t) => {
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   t.is(response.statusCode, 400);
   t.regex(await textOf(response), /"code":"tls-needed".*use https:/);
+});
+
+test('A port that accepts plain HTTP beside TLS serves both, and asks for a certificate where one could be shown', async (t) => {
+  const { authority, port } = await stage(t, true);
+  const kept = new PlainAgent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => kept.destroy());
+  for (const times of ['first', 'again']) {
+    const sent = plainRequest({ host: '127.0.0.1', port, agent: kept, method: 'POST' });
+    sent.end('x'.repeat(100_000));
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    t.is(await textOf(response), 'welcome', times);
+    t.is(sent.reusedSocket, times === 'again');
+  }
+  t.is(await ask(port, { agent: new Agent({ ca: authority.certificate }) }), 'certificate-needed');
+  const agent = agentOf(await authority.credentials(authority.agent('w1')));
+  t.is(await ask(port, { agent }), 'welcome');
+});
+
+test('A plain connection to a port that accepts it is closed with the port', async (t) => {
+  const { port, server } = await stage(t, true);
+  const socket = connect({ host: '127.0.0.1', port });
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  t.regex(String(await once(socket, 'data')), /^HTTP\/1\.1 200/);
+  const ended = once(socket, 'close');
+  server.closeIdleConnections();
+  await ended;
+  t.pass();
 });
 
 test('Whoever speaks TLS to a plain port learns that', async (t) => {

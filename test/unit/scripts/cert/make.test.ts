@@ -113,6 +113,8 @@ test('What is wrong with the certificate of a host is told with advice', async (
     certificateProblems({ ...host, heartbeat: elsewhere } as typeof host, NOW)[0]?.problem ?? '',
     /does not name 10.0.0.99, the host of heartbeat.url/,
   );
+  const both = { ...host, tls: { ...host.tls, plain: 'accept' } } as typeof host;
+  t.like(certificateProblems(both, NOW), [{ what: 'tls.plain' }]);
   const plain = certificateProblems({ ...host, tls: null }, NOW);
   t.deepEqual(
     plain.map(({ what }) => what),

@@ -240,7 +240,7 @@ const SECURE = {
 
 test('I5: the files of the certificate are read; without them the links are plain', (t) => {
   const { tls } = load({ text: `${GOOD}\n${FILES}\n`, overrides: SECURE });
-  t.deepEqual(tls, { cert: 'c.pem', key: 'c.key', ca: 'ca.pem' });
+  t.deepEqual(tls, { cert: 'c.pem', key: 'c.key', ca: 'ca.pem', plain: 'refuse' });
   t.is(load({}).tls, null);
 });
 
@@ -255,6 +255,20 @@ test('I5: URLs that do not fit to tls are refused, each by its key', (t) => {
   const mixed = errorOf(() => load({ text: `${GOOD}\n${FILES}\n`, overrides: one })).message;
   t.regex(mixed, /1 error/);
   t.regex(mixed, /heartbeat.peers holds http:\/\/10.0.0.12:7400; expected/);
+});
+
+test('I5: while plain HTTP is accepted beside TLS, URLs may be of either kind', (t) => {
+  const text = `${GOOD}\ntls: { cert: c.pem, key: c.key, ca: ca.pem, plain: accept }\n`;
+  t.is(load({ text }).tls?.plain, 'accept');
+  const mixed = { 'heartbeat.peers': '[https://10.0.0.12:7400]' };
+  t.deepEqual(load({ text, overrides: mixed }).heartbeat.peers, ['https://10.0.0.12:7400']);
+  t.notThrows(() => load({ text, overrides: SECURE }));
+});
+
+test('I5: plain HTTP can be accepted only where there is something else', (t) => {
+  const { message } = errorOf(() => load({ text: `${GOOD}\ntls: { plain: accept }\n` }));
+  t.regex(message, /1 error/);
+  t.regex(message, /tls.plain holds accept; expected tls.cert, tls.key and tls.ca beside it/);
 });
 
 test('I5: one file of the certificate without the others is refused', (t) => {
