@@ -38,7 +38,7 @@ export interface Order {
 
 /** Small keys, fast signatures, known to every TLS library since 2011. */
 const KEY = { name: 'ECDSA', namedCurve: 'P-256' } as const;
-const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' } as const;
+export const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' } as const;
 const SERIAL_BYTES = 16;
 
 /** Makes the authority of a pair: what it signs, the members of the pair accept. It can't make further authorities. */
@@ -64,7 +64,7 @@ export async function makeAuthority(pair: string, validity: Validity): Promise<K
  */
 export async function issue(authority: KeyPair, order: Order): Promise<KeyPair> {
   const { member, hosts, validity } = order;
-  const [keys, signingKey] = await Promise.all([makeKeys(), importKey(authority.key)]);
+  const [keys, signingKey] = await Promise.all([makeKeys(), signingKeyOf(authority)]);
   const issuer = new X509Certificate(authority.certificate);
   const { serverAuth, clientAuth } = ExtendedKeyUsage;
   const names: JsonGeneralName[] = [
@@ -91,13 +91,14 @@ export async function issue(authority: KeyPair, order: Order): Promise<KeyPair> 
   return keyPairOf(certificate, keys.privateKey);
 }
 
-async function makeKeys() {
-  return await webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']);
+/** The key of an authority, as what signs. */
+export async function signingKeyOf({ key }: KeyPair): Promise<webcrypto.CryptoKey> {
+  const [der = new ArrayBuffer()] = PemConverter.decode(key);
+  return await webcrypto.subtle.importKey('pkcs8', der, KEY, false, ['sign']);
 }
 
-async function importKey(pem: string) {
-  const [der = new ArrayBuffer()] = PemConverter.decode(pem);
-  return await webcrypto.subtle.importKey('pkcs8', der, KEY, false, ['sign']);
+async function makeKeys() {
+  return await webcrypto.subtle.generateKey(KEY, true, ['sign', 'verify']);
 }
 
 async function keyPairOf(certificate: X509Certificate, key: webcrypto.CryptoKey): Promise<KeyPair> {

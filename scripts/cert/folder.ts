@@ -11,8 +11,9 @@ export interface Paths {
 }
 
 /** The files of the authority in a folder. */
-export function authorityPaths(folder: string): Paths {
-  return { certificate: resolve(folder, 'ca.pem'), key: resolve(folder, 'ca.key') };
+export function authorityPaths(folder: string): Paths & { readonly revoked: string } {
+  const path = resolve(folder, 'ca');
+  return { certificate: `${path}.pem`, key: `${path}.key`, revoked: `${path}.crl` };
 }
 
 /** The files of a member in a folder. */
@@ -54,7 +55,8 @@ export function readAuthority(folder: string): KeyPair {
   }
 }
 
-function write(path: string, text: string, mode: number): void {
+/** Writes a file in one moment. Throws `UserError` when it can't. */
+export function write(path: string, text: string, mode: number): void {
   const unfinished = `${path}.unfinished`;
   try {
     writeFileSync(unfinished, text, { mode });

@@ -14,8 +14,10 @@ import {
   type Paths,
   readAuthority,
   requireFree,
+  write,
   writeKeyPair,
 } from './folder.ts';
+import { makeRevocationList } from './revocation.ts';
 
 export interface Made {
   readonly paths: Paths;
@@ -41,6 +43,9 @@ export async function makeAuthorityFiles(pair: string, options: MakeOptions): Pr
   requireFree(paths, options.isForced);
   const made = await makeAuthority(pair, validityOf(options, Number.POSITIVE_INFINITY));
   writeKeyPair(paths, made);
+  // Empty, so that hosts can be told of it from the beginning: what it comes to hold counts without a restart.
+  const revoked = await makeRevocationList(made, [], new Date(options.nowMs));
+  write(paths.revoked, revoked, 0o644);
   return { paths, certificate: readCertificate(paths.certificate) };
 }
 

@@ -46,7 +46,10 @@ test('I5: certificates and their authority are replaced while a pair works, and 
   t.teardown(() => next.remove());
   trust(next.certificate);
   // Both are accepted before anybody shows what the new one has signed.
+  await next.revoke([]);
+  const [revoked, nextRevoked] = [authority, next].map(({ crl }) => readFileSync(`${crl}`, 'utf8'));
   put(authority.ca, `${readFileSync(authority.ca, 'utf8')}${next.certificate}`);
+  put(`${authority.crl}`, `${revoked}${nextRevoked}`);
   await faultLasts(NOTICED_MS);
   const members = [
     ...cluster.hosts.map(({ node }) => authority.node(node)),
@@ -59,6 +62,7 @@ test('I5: certificates and their authority are replaced while a pair works, and 
     put(files.cert, made.certificate);
   }
   await expiringWithin(cluster, 10 * DAY_MS);
+  put(`${authority.crl}`, `${nextRevoked}`);
   put(authority.ca, next.certificate);
   await faultLasts(NOTICED_MS);
   await scenario.nothingHappened();

@@ -1,7 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issue, type KeyPair, makeAuthority } from '@understudy/scripts/cert/authority';
+import { makeRevocationList } from '@understudy/scripts/cert/revocation';
 import type { TlsConfig } from '@understudy/shared/runtime/config/types';
 import { Credentials } from '@understudy/shared/runtime/tls/credentials';
 import type { Member } from '@understudy/shared/runtime/tls/member';
@@ -20,6 +22,7 @@ export class TestAuthority {
   readonly folder: string;
   readonly pair: string;
   readonly #keys: KeyPair;
+  #crl: string | null = null;
 
   private constructor(folder: string, pair: string, keys: KeyPair) {
     this.folder = folder;
@@ -41,6 +44,20 @@ export class TestAuthority {
     return join(this.folder, 'ca.pem');
   }
 
+  /** Null until the list was written, be it an empty one. */
+  get crl(): string | null {
+    return this.#crl;
+  }
+
+  /** Writes the list of revoked certificates: all of these, and no others. */
+  async revoke(pems: readonly string[]): Promise<void> {
+    this.#crl = join(this.folder, 'ca.crl');
+    const atMs = Date.now();
+    const serials = pems.map((pem) => new X509Certificate(pem).serialNumber);
+    const list = serials.map((serial) => ({ serial, atMs }));
+    put(this.#crl, await makeRevocationList(this.#keys, list, new Date(atMs)));
+  }
+
   get certificate(): string {
     return this.#keys.certificate;
   }
@@ -48,7 +65,7 @@ export class TestAuthority {
   /** The files of a member; nothing need be there yet. */
   filesOf({ kind, id }: Member): TlsConfig {
     const path = join(this.folder, `${kind}-${id}`);
-    return { cert: `${path}.pem`, key: `${path}.key`, ca: this.ca };
+    return { cert: `${path}.pem`, key: `${path}.key`, ca: this.ca, crl: this.crl };
   }
 
   node(id: string): Member {

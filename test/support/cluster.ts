@@ -102,6 +102,7 @@ export async function makeCluster(t: Owner, options: ClusterOptions = {}): Promi
   const links = options.linked ? await Links.start(to) : null;
   t.teardown(() => links?.close());
   const authority = options.tls === true ? await TestAuthority.make(pair, folder) : null;
+  await authority?.revoke([]);
   for (const node of hosts) await authority?.write(authority.node(node));
   for (const agent of agents) await authority?.write(authority.agent(agent));
   if (authority !== null) trust(authority.certificate);

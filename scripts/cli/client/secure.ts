@@ -3,7 +3,9 @@ import { Agent } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import type { TlsConfig } from '@understudy/shared/runtime/config/types';
 import { exitCodes, messageOf, UserError } from '@understudy/shared/runtime/errors';
+import { parseCertificates } from '@understudy/shared/runtime/tls/certificate';
 import { secureOptions } from '@understudy/shared/runtime/tls/connect';
+import { nothingRevoked, type Revoked, revokedIn } from '@understudy/shared/runtime/tls/revoked';
 import axios from 'axios';
 
 /**
@@ -18,10 +20,20 @@ export function connectAs({
   readonly tls: TlsConfig | null;
 }): void {
   if (tls === null) return;
-  const context = createSecureContext({ ca: read('tls.ca', tls.ca), ...ownOf(tls) });
-  const credentials = { current: { context }, version: 0 };
+  const ca = read('tls.ca', tls.ca);
+  const context = createSecureContext({ ca, ...ownOf(tls) });
+  const credentials = { current: { context, revoked: revokedOf(tls, ca) } };
   // A connection of its own for each request: a kept one may lead to a controller that is no longer active.
   axios.defaults.httpsAgent = new Agent({ keepAlive: false, ...secureOptions(credentials, pair) });
+}
+
+function revokedOf({ crl }: TlsConfig, ca: string): Revoked {
+  if (crl === null) return nothingRevoked;
+  try {
+    return revokedIn(read('tls.crl', crl), parseCertificates(ca));
+  } catch (error) {
+    throw unreadable('tls.crl', error);
+  }
 }
 
 /** The key is its process's own: whoever may not read it does without. */

@@ -28,10 +28,10 @@ const DAY_MS = 86_400_000;
 export function addCertCommand(program: Command): void {
   const cert = program
     .command('cert')
-    .description('certificates for tls: authority, node, agent, show');
+    .description('certificates for tls: authority, node, agent, revoke, show');
   withFolder(cert.command('authority'), AUTHORITY_DAYS)
     .description(
-      'make the authority of a pair: ca.pem, which every host gets, and ca.key, which none gets',
+      'make the authority of a pair: ca.pem and ca.crl, which every host gets, and ca.key, which none gets',
     )
     .action(async (given: Given, command: Command) => {
       const { makeAuthorityFiles } = await import('../../cert/make.ts');
@@ -58,10 +58,29 @@ export function addCertCommand(program: Command): void {
         if (given.json) return printJson({ ...made.paths, ...viewOf(made.certificate) });
         print(`made ${made.paths.certificate} and ${made.paths.key}, ${untilOf(made)}`);
         print(
-          'with ca.pem they are what its configuration needs: tls: { cert: ..., key: ..., ca: ... }',
+          'with ca.pem and ca.crl they are what its configuration needs: tls: { cert: ..., key: ..., ca: ..., crl: ... }',
         );
       });
   }
+  cert
+    .command('revoke <certificate...>')
+    .description(
+      'shut out whoever has that key: adds certificates, by file or serial number, to ca.crl, which goes to every host',
+    )
+    .option('--folder <path>', 'where the files of the authority are', '.')
+    .option('--json', 'as JSON')
+    .action(async (named: string[], { folder, json }: Given) => {
+      const { revokeCertificates } = await import('../../cert/revoke.ts');
+      const { path, added, count } = await revokeCertificates(named, {
+        folder,
+        nowMs: Date.now(),
+      });
+      if (json) return printJson({ path, added, count });
+      print(`wrote ${path}: ${added.length} more, ${count} in all`);
+      print(
+        'copy it to where tls.crl of each host says: it counts within seconds, without a restart',
+      );
+    });
   cert
     .command('show <file>')
     .description('what stands in a certificate')
@@ -120,7 +139,7 @@ function viewOf(certificate: Certificate) {
 }
 
 function rowsOf(certificate: Certificate): [string, string][] {
-  const { subject, issuer, from, until, fingerprint, names } = viewOf(certificate);
+  const { subject, issuer, from, until, serial, fingerprint, names } = viewOf(certificate);
   const left = daysLeft(certificate);
   return [
     ['made for', certificate.isAuthority ? 'an authority' : describeMembers(certificate.members)],
@@ -129,6 +148,7 @@ function rowsOf(certificate: Certificate): [string, string][] {
     ['names', names === '' ? '-' : names],
     ['good from', from],
     ['good until', `${until} (${left < 0 ? 'it has expired' : `${left} days left`})`],
+    ['serial number', serial],
     ['fingerprint', fingerprint],
   ];
 }

@@ -90,6 +90,7 @@ export const controllerHostKeys = {
   'tls.cert': optional(fileKind),
   'tls.key': optional(fileKind),
   'tls.ca': optional(fileKind),
+  'tls.crl': optional(fileKind),
   'tls.plain': withDefault(wordKind('refuse', 'accept'), 'refuse'),
   'hooks.promoted': withDefault(commandKind, []),
   'hooks.demoted': withDefault(commandKind, []),
@@ -116,6 +117,7 @@ export const agentKeys = {
   'tls.cert': optional(fileKind),
   'tls.key': optional(fileKind),
   'tls.ca': optional(fileKind),
+  'tls.crl': optional(fileKind),
   'log.level': withDefault(wordKind('error', 'warn', 'info', 'debug'), 'info'),
   'log.format': withDefault(wordKind('json', 'text'), 'json'),
 } as const;

@@ -5,14 +5,15 @@ export interface TlsValues {
   readonly 'tls.cert': string | null;
   readonly 'tls.key': string | null;
   readonly 'tls.ca': string | null;
+  readonly 'tls.crl': string | null;
   /** Of a controller host only. */
   readonly 'tls.plain'?: 'refuse' | 'accept';
 }
 
 /** The files, when all three are named; null: plain HTTP. */
 export function tlsConfigOf(values: TlsValues): TlsConfig | null {
-  const { 'tls.cert': cert, 'tls.key': key, 'tls.ca': ca } = values;
-  return cert === null || key === null || ca === null ? null : { cert, key, ca };
+  const { 'tls.cert': cert, 'tls.key': key, 'tls.ca': ca, 'tls.crl': crl } = values;
+  return cert === null || key === null || ca === null ? null : { cert, key, ca, crl };
 }
 
 /** The same of a controller host. */
@@ -26,7 +27,7 @@ export function nodeTlsConfigOf(
 /** One file without the others is of no use, nor is it to accept plain HTTP where there is nothing else. */
 export function tlsProblems(values: TlsValues): Problem[] {
   const names = ['tls.cert', 'tls.key', 'tls.ca'] as const;
-  const set = names.filter((name) => values[name] !== null);
+  const set = [...names, 'tls.crl' as const].filter((name) => values[name] !== null);
   if (set.length === 0) return values['tls.plain'] === 'accept' ? [NOTHING_ELSE] : [];
   const text = `is missing; expected the path of a file, because ${set.join(' and ')} ${set.length === 1 ? 'is' : 'are'} set`;
   return names.filter((name) => values[name] === null).map((key) => ({ key, text, source: null }));

@@ -30,6 +30,8 @@ export interface TlsConfig {
   readonly key: string;
   /** The authorities whose signatures are accepted. */
   readonly ca: string;
+  /** Their lists of certificates that count no more; null: there are none. */
+  readonly crl: string | null;
 }
 
 /** Those of a controller host. */

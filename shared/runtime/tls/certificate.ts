@@ -11,6 +11,8 @@ export interface Certificate {
   readonly names: string;
   readonly fromMs: number;
   readonly untilMs: number;
+  /** Its number among those that its issuer has signed, in hexadecimal digits. */
+  readonly serial: string;
   /** SHA-256, as other tools show it. */
   readonly fingerprint: string;
   /** Whether it may sign others. */
@@ -40,6 +42,7 @@ export function describeCertificate(certificate: X509Certificate): Certificate {
     ...{ members: membersIn(names), names },
     fromMs: Date.parse(certificate.validFrom),
     untilMs: Date.parse(certificate.validTo),
+    serial: certificate.serialNumber,
     fingerprint: certificate.fingerprint256,
     isAuthority: certificate.ca,
     uses: certificate.keyUsage ?? [],

@@ -1,16 +1,21 @@
+import { X509Certificate } from 'node:crypto';
 import { Agent, type AgentOptions, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { checkServerIdentity, type PeerCertificate, type SecureContext, TLSSocket } from 'node:tls';
+import { describeCertificate } from './certificate.ts';
 import { describeMembers, membersIn } from './member.ts';
+import type { Revoked } from './revoked.ts';
 import { rememberShown, type Shown, shownOn } from './shown.ts';
 
 /** What is shown to servers, and by which they are judged; it may change. */
 export interface ClientCredentials {
-  readonly current: { readonly context: SecureContext };
+  readonly current: { readonly context: SecureContext; readonly revoked: Revoked };
   readonly version: number;
   /** Whether a URL in plain HTTP will do as well. */
   readonly acceptsPlain: boolean;
+  /** Closes a connection once what was shown on it is revoked. */
+  watch(socket: Duplex): void;
 }
 
 /** Whether a URL leads to TLS. Where plain HTTP is not accepted there is nothing else. */
@@ -62,6 +67,7 @@ export class NodeAgent extends Agent {
       const before = this.#shown.get(name);
       if (socket.isSessionReused() && before !== undefined) rememberShown(socket, before);
       else this.#shown.set(name, shownOn(socket));
+      this.#credentials.watch(socket);
     });
   }
 }
@@ -72,13 +78,20 @@ export function secureOptions(credentials: Pick<ClientCredentials, 'current'>, p
     secureContext: credentials.current.context,
     rejectUnauthorized: true,
     checkServerIdentity: (host: string, certificate: PeerCertificate) =>
-      checkServerIdentity(host, certificate) ?? nodeFault(certificate, pair),
+      checkServerIdentity(host, certificate) ??
+      revocationFault(certificate, credentials.current.revoked) ??
+      nodeFault(certificate, pair),
   };
 }
 
 /** The name that a server is asked to prove: an address is none. */
 export function serverNameOf(host: string): string {
   return isIP(host) === 0 ? host : '';
+}
+
+function revocationFault({ raw }: PeerCertificate, revoked: Revoked): Error | undefined {
+  const isRevoked = revoked.count > 0 && revoked.has(describeCertificate(new X509Certificate(raw)));
+  return isRevoked ? new Error('its certificate has been revoked') : undefined;
 }
 
 /** The name of its host alone proves nothing: an agent of the pair may run there, with a certificate of its own. */

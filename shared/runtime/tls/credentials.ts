@@ -1,13 +1,21 @@
+import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TlsConfig } from '../config/types.ts';
 import { exitCodes, UserError } from '../errors.ts';
+import { faultWords } from './faults.ts';
 import { marksOf, readMaterial } from './files.ts';
 import type { Material } from './material.ts';
 import { describeMember, type Member } from './member.ts';
+import { rememberShown, shownOn } from './shown.ts';
 
 /** What became of files that were changed. */
 export type Replacement =
-  | { readonly type: 'replaced'; readonly material: Material }
+  | {
+      readonly type: 'replaced';
+      readonly material: Material;
+      /** What this process shows is the same as before, and so are the authorities. */
+      readonly isOfRevokedOnly: boolean;
+    }
   /** They are not used: what was used before still is. */
   | { readonly type: 'refused'; readonly problem: string };
 
@@ -33,6 +41,8 @@ const OPEN_RETRY_MS = 250;
 export class Credentials {
   readonly #options: CredentialsOptions;
   readonly #listeners = new Set<(replacement: Replacement) => void>();
+  /** Connections on which a certificate was shown that may come to be revoked. */
+  readonly #watched = new Set<Duplex>();
   #material: Material;
   #version = 0;
   #seen: string;
@@ -87,6 +97,18 @@ export class Credentials {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * What is shown on a connection counts for nothing when it is revoked; when it comes to be revoked later, the
+   * connection is closed.
+   */
+  watch(socket: Duplex): void {
+    const shown = shownOn(socket);
+    if (shown.type !== 'good') return;
+    if (this.#material.revoked.has(shown.id)) return rememberShown(socket, REVOKED);
+    this.#watched.add(socket);
+    socket.once('close', () => this.#watched.delete(socket));
+  }
+
   /** Looks whether the files have changed. */
   look(): void {
     const marks = marksOf(this.#options.files);
@@ -114,16 +136,30 @@ export class Credentials {
       return;
     }
     this.#fault = null;
-    if (isSame(read.material, this.#material)) return;
-    this.#material = read.material;
+    const before = this.#material;
+    const { material } = read;
+    const isOfRevokedOnly = isSame(material, before);
+    if (isOfRevokedOnly && material.crl === before.crl) return;
+    this.#material = material;
     this.#version += 1;
-    this.#tell({ type: 'replaced', material: read.material });
+    this.#tell({ type: 'replaced', material, isOfRevokedOnly });
+    if (material.crl !== before.crl) this.#cutOffRevoked();
+  }
+
+  #cutOffRevoked(): void {
+    const { revoked } = this.#material;
+    for (const socket of [...this.#watched]) {
+      const shown = shownOn(socket);
+      if (shown.type === 'good' && revoked.has(shown.id)) socket.destroy(new Error(REVOKED.reason));
+    }
   }
 
   #tell(replacement: Replacement): void {
     for (const listener of [...this.#listeners]) listener(replacement);
   }
 }
+
+const REVOKED = { type: 'refused', reason: faultWords('CERT_REVOKED') } as const;
 
 /** A new certificate that nobody accepts at this hour must not take the place of one that may be good. */
 function hourFault({ certificate: { fromMs, untilMs } }: Material, now: number): string | null {

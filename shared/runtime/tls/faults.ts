@@ -4,6 +4,7 @@ const NOT_TRUSTED = 'is not signed by an authority that is trusted here';
 const certificateWords: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'has expired',
   CERT_NOT_YET_VALID: 'is not valid yet',
+  CERT_REVOKED: 'has been revoked',
   INVALID_PURPOSE: 'may not be used for this, as its extended key usage says',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: NOT_TRUSTED,
   UNABLE_TO_GET_ISSUER_CERT: NOT_TRUSTED,

@@ -6,7 +6,7 @@ import type { Member } from './member.ts';
 
 const MOST_BYTES = 262_144;
 
-/** Reads the three files and judges them. Others than the key's owner, and the owner's group, must not be able to read it. */
+/** Reads the files and judges them. Others than the key's owner, and the owner's group, must not be able to read it. */
 export function readMaterial(files: TlsConfig, self: Member): JudgedMaterial {
   const texts = readTexts(files);
   return 'problem' in texts ? { type: 'bad', ...texts } : judgeMaterial(texts, self);
@@ -16,14 +16,15 @@ export function readMaterial(files: TlsConfig, self: Member): JudgedMaterial {
  * What changes when a file is written or replaced: asked all the time, so without reading it. A file that is not there
  * has a mark, too.
  */
-export function marksOf({ cert, key, ca }: TlsConfig): string {
-  return [cert, key, ca].map(markOf).join(' ');
+export function marksOf({ cert, key, ca, crl }: TlsConfig): string {
+  return [cert, key, ca, ...(crl === null ? [] : [crl])].map(markOf).join(' ');
 }
 
 function readTexts(files: TlsConfig): TlsTexts | { readonly problem: string } {
-  const texts = { cert: '', key: '', ca: '' };
-  for (const name of ['cert', 'key', 'ca'] as const) {
+  const texts = { cert: '', key: '', ca: '', crl: '' };
+  for (const name of ['cert', 'key', 'ca', 'crl'] as const) {
     const path = files[name];
+    if (path === null) continue;
     try {
       const { mode, size } = statSync(path);
       if (name === 'key' && (mode & 0o007) !== 0) {
@@ -35,7 +36,7 @@ function readTexts(files: TlsConfig): TlsTexts | { readonly problem: string } {
       return { problem: `tls.${name} can't be read: ${messageOf(error)}` };
     }
   }
-  return texts;
+  return { ...texts, crl: files.crl === null ? null : texts.crl };
 }
 
 function markOf(path: string): string {

@@ -9,20 +9,24 @@ import {
   uses,
 } from './certificate.ts';
 import { describeMembers, isSameMember, type Member, memberUri } from './member.ts';
+import { nothingRevoked, type Revoked, revokedIn } from './revoked.ts';
 
-/** The contents of the three files. */
+/** The contents of the files. */
 export interface TlsTexts {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
+  /** Null: nothing is revoked. */
+  readonly crl: string | null;
 }
 
-/** What a member of a pair shows to others, and by which it judges what they show: three texts that fit together. */
+/** What a member of a pair shows to others, and by which it judges what they show: texts that fit together. */
 export interface Material extends TlsTexts {
   readonly certificate: Certificate;
   /** Whose signatures are accepted. */
   readonly authorities: readonly Certificate[];
   readonly context: SecureContext;
+  readonly revoked: Revoked;
 }
 
 export type JudgedMaterial =
@@ -52,8 +56,14 @@ function checked(texts: TlsTexts, self: Member): Material {
   requireFit({ chain, own, key, authorities });
   const certificate = describeCertificate(own);
   requireOwner(certificate, self);
-  const context = parsed('tls', () => createSecureContext({ ...texts }));
-  return { ...texts, certificate, authorities: authorities.map(describeCertificate), context };
+  const { cert, ca, crl } = texts;
+  const context = parsed('tls', () => createSecureContext({ cert, key: texts.key, ca }));
+  const revoked =
+    crl === null ? nothingRevoked : parsed('tls.crl', () => revokedIn(crl, authorities));
+  return {
+    ...{ ...texts, certificate, context, revoked },
+    authorities: authorities.map(describeCertificate),
+  };
 }
 
 interface Parts {

@@ -44,6 +44,7 @@ export function certificateProblems(host: TlsHost, now: number): CertificateProb
   return [
     ...nameProblems(host, material, command),
     ...acceptedProblems(tls),
+    ...staleProblems(material, now),
     ...notYetProblems(material, now),
     ...expiringSoon(material, now).map((expiry) => ({
       what: expiry.what === 'certificate' ? 'tls.cert' : 'tls.ca',
@@ -86,6 +87,13 @@ function acceptedProblems(tls: TlsConfig | NodeTlsConfig): CertificateProblem[] 
   const advice =
     'remove it once every URL of the pair, its agents and its users begins with https://';
   return [{ what: 'tls.plain', problem, advice }];
+}
+
+/** It counts on, but who has been revoked since is not in it. */
+function staleProblems({ revoked: { nextMs } }: Material, now: number): CertificateProblem[] {
+  if (nextMs === null || now <= nextMs) return [];
+  const problem = `its authority was to write another list by ${new Date(nextMs).toISOString()}: who was revoked since is not in it`;
+  return [{ what: 'tls.crl', problem, advice: 'fetch the newest list of that authority' }];
 }
 
 function notYetProblems({ certificate }: Material, now: number): CertificateProblem[] {

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Credentials } from './credentials.ts';
 import { rememberShown } from './shown.ts';
 
@@ -46,6 +47,8 @@ class TlsServer extends HttpsServer {
     this.#begin = begin as (socket: Socket) => void;
     this.removeAllListeners('connection');
     this.on('connection', (socket: Socket) => this.#greet(socket));
+    // Before HTTP gets it, so that each request finds what was found.
+    this.prependListener('secureConnection', (socket: TLSSocket) => credentials.watch(socket));
     const forget = credentials.onReplacement((replacement) => {
       if (replacement.type === 'refused') return;
       const { cert, key, ca } = replacement.material;

@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls';
 import { describeCertificate } from './certificate.ts';
 import { faultWords } from './faults.ts';
 import { describeMember, describeMembers, isSameMember, type Member } from './member.ts';
+import type { CertificateId } from './revoked.ts';
 
 /** Which certificate the other side of a connection has shown. */
 export type Shown =
@@ -11,7 +12,7 @@ export type Shown =
   | { readonly type: 'plain' }
   /** One that proves nothing here, and why. */
   | { readonly type: 'refused'; readonly reason: string }
-  | { readonly type: 'good'; readonly members: readonly Member[] };
+  | { readonly type: 'good'; readonly members: readonly Member[]; readonly id: CertificateId };
 
 /** Why somebody is not believed to be who he says he is. */
 export interface Doubt {
@@ -76,7 +77,7 @@ function lookAt(socket: Duplex): Shown {
   if (!socket.authorized) {
     return { type: 'refused', reason: faultWords(String(socket.authorizationError)) };
   }
-  const { members, untilMs } = describeCertificate(certificate);
+  const { members, untilMs, issuer, serial } = describeCertificate(certificate);
   if (Date.now() > untilMs) return { type: 'refused', reason: faultWords('CERT_HAS_EXPIRED') };
-  return { type: 'good', members };
+  return { type: 'good', members, id: { issuer, serial } };
 }

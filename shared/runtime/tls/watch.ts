@@ -3,7 +3,11 @@ import { describeExpiry, expiringSoon, isWarningDue } from './expiry.ts';
 
 /** Something to be said of the own certificate. */
 export interface CertificateNews {
-  readonly kind: 'certificate-replaced' | 'certificate-refused' | 'certificate-expires';
+  readonly kind:
+    | 'certificate-replaced'
+    | 'certificate-refused'
+    | 'certificate-expires'
+    | 'certificate-revoked';
   readonly level: 'error' | 'warn' | 'info';
   readonly message: string;
   readonly facts: Readonly<Record<string, unknown>>;
@@ -55,6 +59,11 @@ function newsOf(replacement: Replacement): CertificateNews {
     const { problem } = replacement;
     const message = `the files of the certificate were changed and are not used: ${problem}`;
     return { kind: 'certificate-refused', level: 'error', message, facts: { problem } };
+  }
+  if (replacement.isOfRevokedOnly) {
+    const { count } = replacement.material.revoked;
+    const message = `the list of revoked certificates was replaced: ${count} count no more, and who is connected with one is cut off`;
+    return { kind: 'certificate-revoked', level: 'info', message, facts: { revoked: count } };
   }
   const { untilMs, fingerprint } = replacement.material.certificate;
   const expiresAt = new Date(untilMs).toISOString();

@@ -9,6 +9,7 @@ import { systemClock } from '@understudy/shared/runtime/clock';
 import { silentLog } from '@understudy/shared/runtime/log';
 import type { Credentials } from '@understudy/shared/runtime/tls/credentials';
 import type { Member } from '@understudy/shared/runtime/tls/member';
+import { nothingRevoked } from '@understudy/shared/runtime/tls/revoked';
 import { makeServer } from '@understudy/shared/runtime/tls/server';
 import test, { type ExecutionContext } from 'ava';
 import Koa from 'koa';
@@ -137,7 +138,9 @@ test('F120: whoever has the token and no certificate, or one of another authorit
   const { createSecureContext } = await import('node:tls');
   for (const shown of [{}, { cert: own.current.cert, key: own.current.key }]) {
     const context = createSecureContext({ ca: authority.certificate, ...shown });
-    const credentials = { current: { context }, version: 0, close: () => undefined };
+    const nothing = () => undefined;
+    const current = { context, revoked: nothingRevoked };
+    const credentials = { current, version: 0, close: nothing, watch: nothing };
     t.regex(
       (await exchange(t, url, credentials as unknown as Credentials)) ?? '',
       /answered 40[13]/,

@@ -19,7 +19,9 @@ async function checkOf(t: ExecutionContext, forMs: number): Promise<Checked> {
   t.teardown(() => authority.remove());
   const { key, certificate: cert } = await authority.issue(authority.node('a'), { forMs });
   const current = { key, cert, ca: authority.certificate };
-  const credentials = { current, onReplacement: () => () => undefined } as unknown as Credentials;
+  const nothing = () => undefined;
+  const fake = { current, onReplacement: () => nothing, watch: nothing };
+  const credentials = fake as unknown as Credentials;
   const server = makeServer({}, credentials, (_request, response) => {
     response.setHeader('understudy-term', '5').end();
   });

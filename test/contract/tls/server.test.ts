@@ -325,7 +325,7 @@ async function impostor(
     options,
   );
   const texts = { key, cert, ca: authority.certificate };
-  const fake = { current: texts, onReplacement: () => () => undefined };
+  const fake = { current: texts, onReplacement: () => () => undefined, watch: () => undefined };
   const server = makeServer({}, fake as unknown as Credentials, (_request, response) => {
     response.end('come in');
   });

@@ -25,8 +25,12 @@ function optionsIn(t: ExecutionContext, more: object = {}) {
 
 function textsOf(folder: string, member: typeof a | typeof w1) {
   const { certificate, key } = memberPaths(folder, member);
-  const ca = readFileSync(authorityPaths(folder).certificate, 'utf8');
-  return { cert: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8'), ca };
+  const authority = authorityPaths(folder);
+  return {
+    ...{ cert: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') },
+    ca: readFileSync(authority.certificate, 'utf8'),
+    crl: readFileSync(authority.revoked, 'utf8'),
+  };
 }
 
 test('I5: what the authority makes for a node and an agent fits them, and nobody else', async (t) => {
@@ -44,6 +48,7 @@ test('I5: what the authority makes for a node and an agent fits them, and nobody
     [{ ...ofNode, key: ofAgent.key }, a, /tls.key is not the key of the certificate/],
     [{ ...ofNode, key: 'x' }, a, /tls.key can't be used/],
     [{ ...ofNode, cert: '' }, a, /tls.cert holds no certificate/],
+    [{ ...ofNode, crl: ofNode.cert }, a, /tls.crl can't be used: it holds no list of revoked/],
     [{ ...ofNode, ca: ofNode.cert }, a, /not signed by an authority in tls.ca/],
   ] as const) {
     const judged = judgeMaterial(texts, self);
@@ -95,7 +100,7 @@ test('What is wrong with the certificate of a host is told with advice', async (
   const listen = { host: '0.0.0.0', port: 7_400 };
   const host = {
     ...{ pair: 'orders', node: 'a' },
-    tls: { cert, key, ca: authorityPaths(options.folder).certificate },
+    tls: { cert, key, ca: authorityPaths(options.folder).certificate, crl: null },
     heartbeat: { listen, url: 'https://10.0.0.11:7400', peers: [] },
     controller: { listen, url: 'https://10.0.0.11:7300', command: [] },
   } as unknown as Parameters<typeof certificateProblems>[0];

@@ -240,7 +240,7 @@ const SECURE = {
 
 test('I5: the files of the certificate are read; without them the links are plain', (t) => {
   const { tls } = load({ text: `${GOOD}\n${FILES}\n`, overrides: SECURE });
-  t.deepEqual(tls, { cert: 'c.pem', key: 'c.key', ca: 'ca.pem', plain: 'refuse' });
+  t.deepEqual(tls, { cert: 'c.pem', key: 'c.key', ca: 'ca.pem', crl: null, plain: 'refuse' });
   t.is(load({}).tls, null);
 });
 
@@ -275,6 +275,9 @@ test('I5: one file of the certificate without the others is refused', (t) => {
   const { message } = errorOf(() => load({ text: `${GOOD}\ntls: { cert: c.pem, ca: ca.pem }\n` }));
   t.regex(message, /1 error/);
   t.regex(message, /tls.key is missing; expected .* because tls.cert and tls.ca are set/);
+  const { message: alone } = errorOf(() => load({ text: `${GOOD}\ntls: { crl: ca.crl }\n` }));
+  t.regex(alone, /3 errors/);
+  t.regex(alone, /tls.ca is missing; expected .* because tls.crl is set/);
 });
 
 test('D10: a virtual address is read, or several of both families, each in its shortest form', (t) => {

@@ -11,7 +11,15 @@ const DAY_MS = 86_400_000;
 const NOW = Date.parse('2030-01-01T00:00:00Z');
 
 function certificate(subject: string, leftMs: number, issuer = 'CN=ours'): Certificate {
-  const rest = { members: [], names: '', fromMs: 0, fingerprint: '', isAuthority: false, uses: [] };
+  const rest = {
+    members: [],
+    names: '',
+    fromMs: 0,
+    serial: '01',
+    fingerprint: '',
+    isAuthority: false,
+    uses: [],
+  };
   return { subject, issuer, untilMs: NOW + leftMs, ...rest };
 }
 
