@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { OtherEnd } from './packet-filter.ts';
 import { run } from './run.ts';
 
 export interface NetworkHostOptions {
@@ -8,6 +9,7 @@ export interface NetworkHostOptions {
   readonly prefix: readonly string[];
   readonly pid: number;
   readonly setPlugged: (isPlugged: boolean) => void;
+  readonly narrow: (to: Required<OtherEnd>, bitsPerSecond: number) => () => void;
 }
 
 /** A host in a network namespace of its own, with one interface, `eth0`. */
@@ -19,6 +21,11 @@ export class NetworkHost {
   readonly prefix: readonly string[];
   /** Pulls the plug of its interface at the switch, or puts it in again. */
   readonly setPlugged: (isPlugged: boolean) => void;
+  /**
+   * What this host sends to a port of somebody goes through another cable from now on, which takes so much and no more, in one
+   * queue; what is returned ends that.
+   */
+  readonly narrow: (to: Required<OtherEnd>, bitsPerSecond: number) => () => void;
   /** Of a process that lives here as long as the network: through it the kernel shows this host's addresses. */
   readonly #pid: number;
 
@@ -28,6 +35,7 @@ export class NetworkHost {
     this.ip6 = options.ip6;
     this.prefix = options.prefix;
     this.setPlugged = options.setPlugged;
+    this.narrow = options.narrow;
     this.#pid = options.pid;
   }
 

@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { processId, spawnTied } from '@understudy/shared/runtime/child';
 
 import { NetworkHost } from './network-host.ts';
+import type { OtherEnd } from './packet-filter.ts';
 import { run } from './run.ts';
 
 /** Whose a network is. What is to be undone at his end, in reverse, is left with him. */
@@ -15,6 +16,8 @@ export interface NetworkOwner {
 /** Of the addresses that are set aside for benchmarks (RFC 2544), and of the private ones of IPv6 (RFC 4193). */
 const NET = '198.18';
 const NET6 = 'fd75:6e64';
+/** Of the routes through a second cable. */
+const TABLE = '100';
 
 /**
  * Hosts of a test or a benchmark in network namespaces of their own, each with one interface, `eth0`, on a switch (a
@@ -107,7 +110,40 @@ export class HostNetwork {
     const setPlugged = (isPlugged: boolean) => {
       run('ip', '-n', hub, 'link', 'set', port, isPlugged ? 'up' : 'down');
     };
-    return new NetworkHost({ name, ip, ip6, prefix, pid: anchor.pid ?? 0, setPlugged });
+    const narrow = (to: Required<OtherEnd>, bitsPerSecond: number) => {
+      const other = `more-${name}`;
+      run(
+        'ip',
+        '-n',
+        hub,
+        'link',
+        'add',
+        other,
+        'type',
+        'veth',
+        'peer',
+        'name',
+        'eth1',
+        'netns',
+        namespace,
+      );
+      run('ip', '-n', hub, 'link', 'set', other, 'master', 'bridge', 'up');
+      run('ip', '-n', namespace, 'link', 'set', 'eth1', 'up');
+      // Two full packets pass at once; what would wait for longer than this is dropped.
+      const bucket = ['rate', `${bitsPerSecond}bit`, 'burst', '3000', 'latency', '400ms'];
+      run('tc', '-n', namespace, 'qdisc', 'add', 'dev', 'eth1', 'root', 'tbf', ...bucket);
+      run('ip', '-n', namespace, 'route', 'add', to.ip, 'dev', 'eth1', 'src', ip, 'table', TABLE);
+      const rule = ['to', to.ip, 'ipproto', 'tcp', 'dport', `${to.port}`, 'lookup', TABLE];
+      run('ip', '-n', namespace, 'rule', 'add', ...rule);
+      let isThere = true;
+      return () => {
+        if (!isThere) return;
+        isThere = false;
+        run('ip', '-n', namespace, 'rule', 'del', ...rule);
+        run('ip', '-n', namespace, 'link', 'del', 'eth1');
+      };
+    };
+    return new NetworkHost({ name, ip, ip6, prefix, pid: anchor.pid ?? 0, setPlugged, narrow });
   }
 
   #endAnchors(): void {

@@ -32,6 +32,13 @@ export class PacketFilter {
     this.#apply(ways.map((way) => `add rule ${TABLE} ${way} ${matching(other, way)} drop`));
   }
 
+  /** Of so many packets, to the other end and from there, one is lost at random. */
+  lose(other: OtherEnd, oneOf: number): void {
+    const rule = (way: PacketWay) =>
+      `add rule ${TABLE} ${way} ${matching(other, way)} numgen random mod ${oneOf} 0 drop`;
+    this.#apply(BOTH.map(rule));
+  }
+
   /** Connections with the other end are reset, new ones as well: REJECT with RST. */
   refuse(other: OtherEnd): void {
     const rule = (way: PacketWay) =>
