@@ -17,13 +17,16 @@ export interface GlobalOptions {
 }
 
 /** Where this invocation's configuration comes from. */
-export function sourcesFor(command: Command, localName = 'a.yaml'): ConfigSources {
+export function sourcesFor(
+  command: Command,
+  role: 'controller' | 'agent' = 'controller',
+): ConfigSources {
   const options = command.optsWithGlobals<GlobalOptions>();
   const file = findConfigFile({
     given: options.config,
     env: process.env,
     workingFolder: process.cwd(),
-    localName,
+    role,
   });
   return { file, env: process.env, overrides: overridesOf(options.set) };
 }

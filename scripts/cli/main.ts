@@ -43,7 +43,7 @@ export function buildProgram(): Command {
     .version(version)
     .option(
       '--config <file>',
-      'configuration file (default: UNDERSTUDY_CONFIG, /etc/understudy/understudy.yaml, .understudy here or above)',
+      'configuration file (default: UNDERSTUDY_CONFIG, /etc/understudy/understudy.yaml or agent.yaml, .understudy here or above)',
     )
     .option(
       '--set <key=value>',

@@ -182,7 +182,7 @@ grep -q 'understudy-agent.service/understudy-agent-' "$work/job"
 
 step 'doctor'
 op a 'understudy doctor'
-op c 'understudy doctor --config /etc/understudy/agent.yaml'
+op c 'understudy doctor'
 
 step 'a heartbeat that hangs is found by the watchdog, killed and started again'
 on b systemctl kill --kill-whom=main --signal=STOP understudy-controller
@@ -202,5 +202,6 @@ until_true 'one active and a ready passive' op b 'understudy status'
 step 'and all of it is taken away'
 on c understudy install agent --uninstall --purge
 for path in etc/understudy etc/systemd/system/understudy-agent.service var/lib/understudy-agent; do
-  ! on c test -e "/$path"
+  if on c test -e "/$path"; then echo "/$path was left"; exit 1; fi
 done
+if on c id understudy-agent; then echo 'the account was left'; exit 1; fi

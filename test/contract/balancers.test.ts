@@ -91,9 +91,15 @@ for (const [name, hosts] of Object.entries(pairs)) {
       const [own, ...others] = facts.controllers.map(({ heartbeat }) => heartbeat);
       if (own === undefined) return t.fail();
       const ask = { host: '127.0.0.1', port: 7400 };
-      const more = { pair: 'orders', interface: 'eth0', routerId: 7, ask, own, others };
-      for (const vip of ['10.0.0.10/24', 'fd00::10/64']) {
-        const text = keepalivedConfig({ ...more, vip });
+      const more = { pair: 'orders', routerId: 7, ask, own, others };
+      const [four, six] = ['10.0.0.10/24', 'fd00::10/64'].map((vip) => ({
+        vip,
+        interface: 'eth0',
+      }));
+      if (four === undefined || six === undefined) return t.fail();
+      const elsewhere = { ...six, interface: 'eth1' };
+      for (const addresses of [[four], [six], [four, six], [six, four], [four, elsewhere]]) {
+        const text = keepalivedConfig({ ...more, addresses });
         await isUnderstood(t, text, inOwnNetwork);
       }
     }),

@@ -17,7 +17,7 @@ export function addAgentCommand(program: Command): void {
       const [verb] = command.args;
       if (verb !== undefined)
         throw new UserError(`agent has no verb "${verb}"; see understudy agent --help`);
-      const config = loadAgentConfig(sourcesFor(command, 'w1.yaml'));
+      const config = loadAgentConfig(sourcesFor(command, 'agent'));
       const { runAgent } = await import('@understudy/agent/main');
       process.exit(await runAgent(config));
     });

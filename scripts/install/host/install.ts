@@ -4,8 +4,16 @@ import { UserError } from '@understudy/shared/runtime/errors';
 import { print } from '../../cli/output.ts';
 import { CONFIGURATION_FOLDER, type InstallFacts, places, type Role } from './facts.ts';
 import { nextSteps, warningsOf } from './next-steps.ts';
-import { type PlannedFile, planFiles } from './plan.ts';
-import { disableService, isLive, makeAccount, type Owner, ownerOf, reloadUnits } from './system.ts';
+import { accountIn, type PlannedFile, planFiles } from './plan.ts';
+import {
+  disableService,
+  isLive,
+  makeAccount,
+  type Owner,
+  ownerOf,
+  reloadUnits,
+  removeAccount,
+} from './system.ts';
 import { makeState, removePlanned, writePlanned } from './write.ts';
 
 export interface Where {
@@ -48,20 +56,29 @@ export interface UninstallOptions extends Where {
   readonly purge: boolean;
 }
 
-/** Ends the service and takes away what the installation wrote; with `purge` configuration and data, too. */
+/**
+ * Ends the service and takes away what the installation wrote; with `purge` configuration and data, too, and the account
+ * that it has made, to which these belong.
+ */
 export function uninstallHost(role: Role, options: UninstallOptions): void {
   requireRoot(`install ${role} --uninstall`, options);
   const { root, purge } = options;
   const { service, unit, account, configuration, environment, state } = places[role];
-  const ours = [unit, account, `/etc/systemd/system/multi-user.target.wants/${service}`];
-  const theirs = [configuration, environment, `/var/lib/${state}`];
+  const ours = [unit, `/etc/systemd/system/multi-user.target.wants/${service}`];
+  const theirs = [configuration, environment, `/var/lib/${state}`, account];
+  const made = accountIn(join(root, account));
   if (isLive(root)) disableService(service);
   for (const path of purge ? [...ours, ...theirs] : ours) {
     if (removePlanned(path, root)) print(`removed ${path}`);
   }
   if (isLive(root)) reloadUnits();
   if (!purge) print(`kept: ${theirs.join(', ')} (--purge removes them)`);
-  else removeIfEmpty(join(root, CONFIGURATION_FOLDER));
+  else {
+    removeIfEmpty(join(root, CONFIGURATION_FOLDER));
+    if (made !== null && options.isRoot && removeAccount(root, made)) {
+      print(`removed the account ${made}`);
+    }
+  }
 }
 
 function tell(file: PlannedFile, { root }: Where, owner: Owner | null): void {

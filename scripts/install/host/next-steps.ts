@@ -22,7 +22,7 @@ export function nextSteps(facts: InstallFacts): string {
           `edit ${configuration}: pair, agent, controllers`,
           `edit ${environment}: the token`,
           load,
-          `understudy doctor --config ${configuration}`,
+          'understudy doctor',
           start,
           'on a controller host: understudy agent list',
         ];

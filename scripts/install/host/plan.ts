@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { type InstallFacts, places } from './facts.ts';
 import {
   agentConfiguration,
@@ -40,6 +41,12 @@ export function planFiles(facts: InstallFacts): readonly PlannedFile[] {
     },
     { ...ours, path: unit, text: isController ? controllerUnit(facts) : agentUnit(facts) },
   ];
+}
+
+/** The account that such a file describes, which the installation has made; null: there is no file. */
+export function accountIn(file: string): string | null {
+  if (!existsSync(file)) return null;
+  return /^u (\S+) /m.exec(readFileSync(file, 'utf8'))?.[1] ?? null;
 }
 
 /** For systemd-sysusers: an account without a password, a shell or a home of its own. */

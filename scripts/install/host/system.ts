@@ -11,6 +11,18 @@ export function makeAccount(root: string, file: string): void {
   run('systemd-sysusers', [...where, file], 'the account of the service can not be made');
 }
 
+/** Removes an account and its group; whether there was one. */
+export function removeAccount(root: string, name: string): boolean {
+  const where = root === '/' ? [] : ['--prefix', root];
+  const isThere = has(root, 'passwd', name);
+  if (isThere) run('userdel', [...where, name], `the account ${name} can not be removed`);
+  // On some systems the group goes with its only member.
+  if (has(root, 'group', name)) {
+    run('groupdel', [...where, name], `the group ${name} can not be removed`);
+  }
+  return isThere;
+}
+
 /** An account as files know it. */
 export interface Owner {
   readonly uid: number;
@@ -20,12 +32,20 @@ export interface Owner {
 /** The account of that name on that host. Throws `UserError` when there is none. */
 export function ownerOf(root: string, name: string): Owner {
   const file = join(root, 'etc/passwd');
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
-  const [, , uid, gid] = lines.find((each) => each.startsWith(`${name}:`))?.split(':') ?? [];
+  const line = linesOf(file).find((each) => each.startsWith(`${name}:`));
+  const [, , uid, gid] = line?.split(':') ?? [];
   if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
   throw new UserError(
     `there is no account ${name} in ${file}; expected one as whom the service runs`,
   );
+}
+
+function has(root: string, file: 'passwd' | 'group', name: string): boolean {
+  return linesOf(join(root, 'etc', file)).some((line) => line.startsWith(`${name}:`));
+}
+
+function linesOf(file: string): readonly string[] {
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
 }
 
 /** Whether the systemd of this very host runs and is meant. */

@@ -11,10 +11,15 @@ export interface KeepalivedOptions {
   readonly ask: Listen;
   /** The heartbeats of the other hosts. */
   readonly others: readonly URL[];
-  /** The address with the length of its network, like 10.0.0.10/24. */
+  /** At least one; all move together. */
+  readonly addresses: readonly MovedAddress[];
+  readonly routerId: number;
+}
+
+export interface MovedAddress {
+  /** With the length of its network, like 10.0.0.10/24. */
   readonly vip: string;
   readonly interface: string;
-  readonly routerId: number;
 }
 
 /**
@@ -22,14 +27,16 @@ export interface KeepalivedOptions {
  * never has the address, whatever the hosts hear of each other: the lease decides, and VRRP only announces.
  */
 export function keepalivedConfig(options: KeepalivedOptions): string {
-  const { pair, own, ask, vip, routerId } = options;
+  const { pair, own, ask, addresses, routerId } = options;
+  const all = addresses.map(({ vip }) => vip).join(', ');
   return `# keepalived for the host of the heartbeat ${own.origin}, of the pair ${pair}:
-# the address ${vip} is where the active controller is. The files of the hosts differ in nothing but addresses.
+# ${all} is where the active controller is. The files of the hosts differ in nothing but addresses.
 # Written by \`understudy install lb keepalived\`. Look at it with \`sudo -u nobody keepalived -t -f FILE\`: as
 # root, version 2.2.7 ends its own look with 143 where a script does not run as root.
 #
 # For those who want keepalived to move the address. Understudy needs no election of its own for that: the
-# lease has decided who is active, and this follows it, within two seconds. Let nothing else add the address.
+# lease has decided who is active, and this follows it, within two seconds. Let nothing else add the address: where
+# a configuration of the pair has \`vip\`, the heartbeats move it themselves, faster, and keepalived must not run.
 
 global_defs {
     enable_script_security
@@ -53,7 +60,7 @@ vrrp_script active {
 }
 
 vrrp_instance understudy {
-    interface ${options.interface}
+    interface ${addresses[0]?.interface}
     version 3
     # Another one for each pair in this network; the same on all hosts of one.
     virtual_router_id ${routerId}
@@ -63,9 +70,7 @@ vrrp_instance understudy {
     priority 100
     nopreempt
     advert_int 0.2
-${unicast(options)}    virtual_ipaddress {
-        ${vip}
-    }
+${unicast(options)}${addressBlocks(addresses)}
     track_script {
         active
     }
@@ -80,8 +85,8 @@ export function routerIdOf(pair: string): number {
 }
 
 /** Adverts go straight to the other hosts where all their addresses are known, and of the kind of the virtual one. */
-function unicast({ own, others, vip }: KeepalivedOptions): string {
-  const kind = isIP(vip.split('/', 1)[0] ?? '');
+function unicast({ own, others, addresses }: KeepalivedOptions): string {
+  const kind = kindOf(addresses[0]);
   const hosts = [own, ...others].map(bareHost);
   if (hosts.some((host) => isIP(host) !== kind)) {
     return `    # Adverts go to all of the network, for not all heartbeats have an address of the kind of the virtual one.\n`;
@@ -94,4 +99,23 @@ ${hosts
   .join('\n')}
     }
 `;
+}
+
+/** An advert names addresses of one kind only; what is of the other kind moves with them all the same. */
+function addressBlocks(addresses: readonly MovedAddress[]): string {
+  const [first] = addresses;
+  const named = addresses.filter((each) => kindOf(each) === kindOf(first));
+  const others = addresses.filter((each) => kindOf(each) !== kindOf(first));
+  const line = ({ vip, interface: device }: MovedAddress) =>
+    `        ${vip}${device === first?.interface ? '' : ` dev ${device}`}`;
+  const block = (name: string, all: readonly MovedAddress[]) =>
+    [`    ${name} {`, ...all.map(line), '    }'].join('\n');
+  return [
+    block('virtual_ipaddress', named),
+    ...(others.length === 0 ? [] : [block('virtual_ipaddress_excluded', others)]),
+  ].join('\n');
+}
+
+function kindOf(address: MovedAddress | undefined): number {
+  return isIP(address?.vip.split('/', 1)[0] ?? '');
 }

@@ -7,6 +7,7 @@ import { runCommand } from '../../support/cluster/program.ts';
 
 const CONFIGURATION = 'etc/understudy/understudy.yaml';
 const SECRETS = 'etc/understudy/understudy.env';
+const ACCOUNT = 'etc/sysusers.d/understudy-controller.conf';
 const UNIT = 'etc/systemd/system/understudy-controller.service';
 
 function makeRoot(t: ExecutionContext) {
@@ -25,7 +26,7 @@ function makeRoot(t: ExecutionContext) {
 /** Whether a program is there; where each test has to count its absence is a failure. */
 function has(t: ExecutionContext, program: string): boolean {
   try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' });
+    execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
     return true;
   } catch {
     t.log(`${program} is not on this machine`);
@@ -90,11 +91,41 @@ test('an installation is taken away; configuration and data only when that is as
   t.false(existsSync(at(UNIT)));
   t.true(existsSync(at(CONFIGURATION)));
   t.true(existsSync(at('var/lib/understudy')));
+  t.true(existsSync(at(ACCOUNT)));
   await install('controller', '--uninstall', '--purge');
-  for (const path of [CONFIGURATION, SECRETS, 'var/lib/understudy', 'etc/understudy']) {
+  for (const path of [CONFIGURATION, SECRETS, ACCOUNT, 'var/lib/understudy', 'etc/understudy']) {
     t.false(existsSync(at(path)), path);
   }
   t.is((await install('controller', '--uninstall', '--purge')).code, 0);
+});
+
+test('the account that was made goes with the data that it owns, and no other', async (t) => {
+  if (process.getuid?.() !== 0 || !has(t, 'systemd-sysusers') || !has(t, 'userdel')) return;
+  const { install, read } = makeRoot(t);
+  await install('controller');
+  await install('agent');
+  const names = () => ['passwd', 'group'].map((file) => read(`etc/${file}`).match(/^[^:]+/gm));
+  t.deepEqual(
+    names().map((each) => each?.includes('understudy-agent')),
+    [true, true],
+  );
+  await install('agent', '--uninstall');
+  t.deepEqual(
+    names().map((each) => each?.includes('understudy-agent')),
+    [true, true],
+  );
+  const { code, stdout, stderr } = await install('agent', '--uninstall', '--purge');
+  t.is(code, 0, stderr);
+  t.regex(stdout, /removed the account understudy-agent/);
+  t.deepEqual(
+    names().map((each) => each?.includes('understudy-agent')),
+    [false, false],
+  );
+  t.deepEqual(
+    names().map((each) => each?.includes('understudy')),
+    [true, true],
+  );
+  t.notRegex((await install('agent', '--uninstall', '--purge')).stdout, /account/);
 });
 
 test('a dry run shows everything and writes nothing', async (t) => {

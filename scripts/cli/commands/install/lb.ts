@@ -21,8 +21,8 @@ interface HaproxyCommandOptions extends BalancerOptions {
 }
 
 interface KeepalivedCommandOptions extends OutOptions {
-  readonly vip: string;
-  readonly interface: string;
+  readonly vip?: string;
+  readonly interface?: string;
   readonly routerId?: string;
   readonly for?: string;
 }
@@ -66,24 +66,30 @@ function addNginx(lb: Command): void {
 function addKeepalived(lb: Command): void {
   withOut(lb.command('keepalived'))
     .description('keepalived: moves an address to the host that is active; a file for each host')
-    .requiredOption('--vip <address>', 'the address that moves, like 10.0.0.10/24')
-    .requiredOption('--interface <name>', 'the network interface that gets it')
+    .option(
+      '--vip <address>',
+      'the address that moves, like 10.0.0.10/24 (default: vip of the configuration)',
+    )
+    .option('--interface <name>', 'the network interface that gets it (default: as there)')
     .option('--router-id <number>', '1 to 255, another one for each pair of a network')
     .option('--for <url>', 'the heartbeat URL of a peer, for the file of its host')
     .action(async (options: KeepalivedCommandOptions, command: Command) => {
       const { keepalivedConfig, routerIdOf } = await import('../../../install/lb/keepalived.ts');
-      const { parseInterface, parseRouterId, parseVip } = await import(
-        '../../../install/lb/parse-vip.ts'
-      );
+      const { parseRouterId } = await import('../../../install/lb/parse-vip.ts');
+      const { movedAddresses } = await import('../../../install/lb/moved-addresses.ts');
       const config = loadControllerHostConfig(sourcesFor(command));
       const { routerId } = options;
       const text = keepalivedConfig({
         pair: config.pair,
         ...(await hostsFor(config, options.for)),
-        vip: parseVip(options.vip),
-        interface: parseInterface(options.interface),
+        addresses: movedAddresses(config.vip, options),
         routerId: routerId === undefined ? routerIdOf(config.pair) : parseRouterId(routerId),
       });
+      if (config.vip.length > 0) {
+        say(
+          'vip of the configuration: the heartbeats move it themselves, and faster; where keepalived is to do that, take vip out of the configuration of every host',
+        );
+      }
       await give(text, options);
     });
 }

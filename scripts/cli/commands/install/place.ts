@@ -18,7 +18,7 @@ export function addPlaceOptions(command: Command): Command {
     .option('--root <folder>', 'write below this folder, as if it were /', '/')
     .option('--dry-run', 'print what would be written')
     .option('--uninstall', 'end the service and remove what was written, but for configuration')
-    .option('--purge', 'with --uninstall: remove configuration and data as well');
+    .option('--purge', 'with --uninstall: remove configuration, data and the account as well');
 }
 
 /** Where and as whom, from what was given. Throws `UserError` for options that contradict each other. */

@@ -117,7 +117,9 @@ test('wrong options are refused with what is expected', async (t) => {
     'haproxy --listen 7300': /--listen holds "7300"; expected an address like/,
     'haproxy --controller 10.0.0.12': /--controller holds "10\.0\.0\.12"; expected a URL like/,
     'keepalived --vip 10.0.0.10/24 --interface eth0 --for http://other:1': /expected one of http/,
-    'keepalived --vip 10.0.0.10/24': /required option '--interface/,
+    'keepalived --vip 10.0.0.10/24':
+      /--interface is missing, and vip of the configuration does not/,
+    'keepalived --interface eth0': /--vip is missing, and the configuration has no vip; expected/,
   };
   for (const [args, message] of Object.entries(wrong)) {
     const { code, stdout, stderr } = await install(args.split(' '), config);
@@ -145,4 +147,19 @@ test('the file of a peer for keepalived differs in its addresses', async (t) => 
   t.regex(own, /unicast_src_ip 10\.0\.0\.11/);
   t.regex(other, /unicast_src_ip 10\.0\.0\.12/);
   t.is(/virtual_router_id \d+/.exec(own)?.[0], /virtual_router_id \d+/.exec(other)?.[0]);
+});
+
+test('keepalived moves what the configuration says, and it is said that the heartbeats would do it as well', async (t) => {
+  const more =
+    'vip: [{ address: 10.0.0.10/24, interface: eth7 }, { address: 10.0.0.9/24, interface: eth8 }]';
+  const config = configOf('vip.yaml', 'http://10.0.0.12:7400', more);
+  const { code, stdout, stderr } = await install(['keepalived'], config);
+  t.is(code, 0, stderr);
+  t.regex(
+    stdout,
+    /interface eth7\n[\s\S]*virtual_ipaddress \{\n +10\.0\.0\.10\/24\n +10\.0\.0\.9\/24 dev eth8\n/,
+  );
+  t.regex(stderr, /take vip out of the configuration of every host/);
+  const { stdout: one } = await install(['keepalived', '--vip', '10.0.0.9/24'], config);
+  t.regex(one, /interface eth8\n[\s\S]*virtual_ipaddress \{\n +10\.0\.0\.9\/24\n +\}/);
 });

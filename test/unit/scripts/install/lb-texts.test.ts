@@ -111,8 +111,7 @@ const keepalived = {
   own: new URL('http://10.0.0.11:7400'),
   ask: { host: '127.0.0.1', port: 7400 },
   others: [new URL('http://10.0.0.12:7400')],
-  vip: '10.0.0.10/24',
-  interface: 'eth0',
+  addresses: [{ vip: '10.0.0.10/24', interface: 'eth0' }],
   routerId: 7,
 };
 
@@ -129,7 +128,7 @@ test('adverts go straight to the peers where all addresses are of one kind, else
   t.true(settings(keepalivedConfig(keepalived)).includes('unicast_src_ip 10.0.0.11'));
   const named = { ...keepalived, others: [new URL('http://two.example:7400')] };
   t.false(settings(keepalivedConfig(named)).includes('unicast_peer {'));
-  const mixed = { ...keepalived, vip: 'fd00::10/64' };
+  const mixed = { ...keepalived, addresses: [{ vip: 'fd00::10/64', interface: 'eth0' }] };
   t.false(settings(keepalivedConfig(mixed)).includes('unicast_peer {'));
 });
 
@@ -139,4 +138,12 @@ test('the number of the virtual router follows from the name of the pair', (t) =
   for (const pair of ['a', 'b', 'c', 'orders']) {
     t.true(routerIdOf(pair) >= 1 && routerIdOf(pair) <= 255);
   }
+});
+
+test('keepalived moves several addresses together, and names those of one kind in its adverts', (t) => {
+  const six = { vip: 'fd00::10/64', interface: 'bond0.7' };
+  const addresses = [...keepalived.addresses, { vip: '10.0.1.10/24', interface: 'eth1' }, six];
+  const text = settings(keepalivedConfig({ ...keepalived, addresses })).join('\n');
+  t.regex(text, /virtual_ipaddress \{\n10\.0\.0\.10\/24\n10\.0\.1\.10\/24 dev eth1\n\}/);
+  t.regex(text, /virtual_ipaddress_excluded \{\nfd00::10\/64 dev bond0\.7\n\}/);
 });
