@@ -7,6 +7,8 @@ export const haproxyChecks = ['http', 'tcp'] as const;
 
 export interface HaproxyOptions extends LbFacts {
   readonly check: (typeof haproxyChecks)[number];
+  /** The file with the authority of the heartbeats' certificates, on the balancer's host; null: they speak plain HTTP. */
+  readonly ca: string | null;
   /** A page about its state, on loopback. */
   readonly stats: boolean;
 }
@@ -14,19 +16,25 @@ export interface HaproxyOptions extends LbFacts {
 /**
  * A whole configuration for HAProxy from 2.4 on. In both forms a request that finds no controller waits for the
  * next one, so a fail-over is a delay and no error. In the form `http` what may be asked twice is asked again
- * when its answer is lost; nothing else ever is.
+ * when its answer is lost; nothing else ever is. Controllers that speak TLS are reached through it, not by it: it asks
+ * the heartbeats, and what users send it does not understand.
  */
 export function haproxyConfig(options: HaproxyOptions): string {
   const sections = [
     head(options),
     GLOBAL,
-    options.check === 'http' ? httpDefaults(options) : tcpDefaults(options),
+    seesInside(options) ? httpDefaults(options) : tcpDefaults(options),
     frontend(options),
     knownBackend(options),
     unknownBackend(options),
     ...(options.stats ? [STATS] : []),
   ];
   return `${sections.join('\n\n')}\n`;
+}
+
+/** Whether requests can be looked at: what is encrypted for a controller passes through as it is. */
+function seesInside({ check, controllers }: HaproxyOptions): boolean {
+  return check === 'http' && controllers.every(({ controller }) => !isSecure(controller));
 }
 
 function head(options: HaproxyOptions): string {
@@ -114,35 +122,40 @@ const CHOICE = `    # The checks know of one controller: it is asked. They know 
     default_backend any-open`;
 
 function knownBackend(options: HaproxyOptions): string {
-  const { pace, controllers } = options;
-  const isHttp = options.check === 'http';
+  const { pace, controllers, check } = options;
   return `backend controllers
     balance roundrobin
-${isHttp ? `${REPEATS}\n${HTTP_CHECK}` : TCP_CHECK}
+${seesInside(options) ? `${REPEATS}\n` : ''}${check === 'http' ? httpCheck(options) : TCP_CHECK}
     timeout check ${pace.checkTimeoutMs}ms
     # "on-marked-down": who still hangs on a controller whose host is lost is cut off, and comes again.
     # Two looks in a row must find nothing, for a busy host may miss one; one good look is enough, for
     # being wrong costs no more than another try.
     default-server inter ${pace.checkEveryMs}ms fastinter ${pace.checkFastMs}ms downinter ${pace.checkEveryMs}ms fall 2 rise 1 on-marked-down shutdown-sessions
-${named(options)}${controllers.map((each) => checkedServer(each, isHttp)).join('\n')}
+${named(options)}${controllers.map((each) => checkedServer(each, options)).join('\n')}
     # The same ports without a check, for who has come here and finds that the active is gone.
 ${openServers(options)}`;
 }
 
 /** No server of it is ever taken to be well, so each refusal is followed by a rest. */
 function unknownBackend(options: HaproxyOptions): string {
-  const { check } = options;
   return `# For the time in which the checks don't know who is active: between two tenures, while they lag behind, and before
 # the first look. Whose port is open is active, or sends on to who is: all are tried, one after the other, with a rest
 # ("timeout connect") after each refusal, for none of them counts as well ("backup").
 backend any-open
     balance roundrobin
-${check === 'http' ? `${REPEATS}\n` : ''}${named(options)}${openServers(options)}`;
+${seesInside(options) ? `${REPEATS}\n` : ''}${named(options)}${openServers(options)}`;
 }
 
 const REPEATS = `    # Repeated when the answer is lost: what only reads, and what carries a key by which the controllers
     # know it again. A POST without a key never is.
     http-request disable-l7-retry unless { method GET HEAD } or { req.hdr(Idempotency-Key) -m found }`;
+
+function httpCheck({ controllers }: HaproxyOptions): string {
+  const verified = controllers.some(({ heartbeat }) => isSecure(heartbeat));
+  return verified ? `${HTTP_CHECK}\n${VERIFIED}` : HTTP_CHECK;
+}
+
+const VERIFIED = `    # Only a heartbeat that the authority of the pair has signed for is believed. That file is read at the start.`;
 
 const HTTP_CHECK = `    # The heartbeat says 200 while its controller is active and serves. When it says something else the
     # server gets nothing new, but what is under way there may end ("L7OKC"): at a switch-over the old
@@ -160,9 +173,27 @@ function named({ controllers }: LbFacts): string {
   return controllers.some(({ controller }) => isName(controller)) ? NAMES : '';
 }
 
-function checkedServer({ name, controller, heartbeat }: PairController, isHttp: boolean): string {
-  const look = isHttp ? ` addr ${heartbeat.hostname} port ${addressOf(heartbeat).port}` : '';
-  return `    server ${name} ${showAddress(addressOf(controller))} check${look}`;
+function checkedServer(
+  { name, controller, heartbeat }: PairController,
+  { check, ca }: HaproxyOptions,
+): string {
+  const server = `    server ${name} ${showAddress(addressOf(controller))} check`;
+  if (check === 'tcp') return server;
+  const asked = `${server} addr ${heartbeat.hostname} port ${addressOf(heartbeat).port}`;
+  if (!isSecure(heartbeat) || ca === null) return asked;
+  const { hostname } = heartbeat;
+  // It compares names alone, no addresses.
+  const named = isName(heartbeat) ? ` check-sni ${hostname} verifyhost ${hostname}` : '';
+  return `${asked} check-ssl verify required ca-file ${quoted(ca)}${named}`;
+}
+
+/** A path as one word. */
+function quoted(path: string): string {
+  return /^[\w./+@-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+function isSecure({ protocol }: URL): boolean {
+  return protocol === 'https:';
 }
 
 function openServers({ controllers }: LbFacts): string {

@@ -48,8 +48,8 @@ global_defs {
 
 vrrp_script active {
     # 200 while the controller of this host is active and serves. Without a weight: a host that is not
-    # active is no candidate at all. With one it would still get the address when it hears of no other.
-    script "/usr/bin/curl -fsS -o /dev/null -m 1 http://${showAddress(ask)}/active"
+    # active is no candidate at all ("-k": its certificate need not name this way to it). With a weight it would still get the address when it hears of no other.
+    script "/usr/bin/curl -fsS${own.protocol === 'https:' ? ' -k' : ''} -o /dev/null -m 1 ${own.protocol}//${showAddress(ask)}/active"
     # In whole seconds, there is nothing shorter.
     interval 1
     timeout 2

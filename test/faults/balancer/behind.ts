@@ -34,7 +34,11 @@ export async function putBehind(
 ): Promise<Behind> {
   await putShelf(cluster);
   const haproxy = await startHaproxy(t, cluster, options);
-  const users = new Users({ url: haproxy.url, token: cluster.facts.token, keepAlive });
+  const { token, authority } = cluster.facts;
+  const ca = authority?.certificate;
+  // What is encrypted for the pair passes through.
+  const url = ca === undefined ? haproxy.url : haproxy.url.replace('http:', 'https:');
+  const users = new Users({ url, token, keepAlive, ca });
   t.teardown(() => users.close());
   return { haproxy, users };
 }

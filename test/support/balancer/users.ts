@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { request as requestSecure, Agent as SecureAgent } from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster } from '../cluster.ts';
 import type { Served } from '../invariants/service.ts';
@@ -24,6 +25,8 @@ export interface UsersOptions {
   readonly token: string;
   /** Whether they keep their connections, as browsers do, or take one for each request. */
   readonly keepAlive?: boolean;
+  /** Over TLS: whose signature they trust. */
+  readonly ca?: string | undefined;
 }
 
 const WITHIN_MS = 30_000;
@@ -59,7 +62,9 @@ export class Users {
 
   constructor(options: UsersOptions) {
     this.#options = options;
-    this.#agent = new Agent({ keepAlive: options.keepAlive === true });
+    const keepAlive = options.keepAlive === true;
+    const { ca } = options;
+    this.#agent = ca === undefined ? new Agent({ keepAlive }) : new SecureAgent({ keepAlive, ca });
   }
 
   /** Asks so many times a second, reads and writes in turn, until it is told to stop; then all that was asked. */
@@ -95,7 +100,8 @@ export class Users {
         resolve({ kind, status: null, text: error.message, headers: {}, served: null });
       const path = isRead ? '/api/v1/pair' : `/api/v1/jobs/${SHELF}/runs`;
       const method = isRead ? 'GET' : 'POST';
-      const asking = request(this.#options.url + path, { method, headers, agent: this.#agent });
+      const send = this.#options.ca === undefined ? request : requestSecure;
+      const asking = send(this.#options.url + path, { method, headers, agent: this.#agent });
       asking.setTimeout(WITHIN_MS, () => asking.destroy(new Error(`waited ${WITHIN_MS} ms`)));
       asking.once('error', fail);
       asking.once('response', (answer) => {

@@ -1,8 +1,11 @@
+import { resolve } from 'node:path';
 import { type Kind, listenKind, urlKind } from '@understudy/shared/runtime/config/kinds';
 import { loadControllerHostConfig } from '@understudy/shared/runtime/config/load';
 import type { ControllerHostConfig, Listen } from '@understudy/shared/runtime/config/types';
 import { UserError } from '@understudy/shared/runtime/errors';
 import { type Command, Option } from 'commander';
+import type { PairController } from '../../../install/lb/controllers.ts';
+import { connectAs } from '../../client/secure.ts';
 import { sourcesFor } from '../../context.ts';
 
 interface OutOptions {
@@ -16,6 +19,7 @@ interface BalancerOptions extends OutOptions {
 }
 
 interface HaproxyCommandOptions extends BalancerOptions {
+  readonly ca?: string;
   readonly check: 'http' | 'tcp';
   readonly stats?: true;
 }
@@ -44,12 +48,18 @@ function addHaproxy(lb: Command): void {
         .choices(['http', 'tcp'])
         .default('http'),
     )
+    .option(
+      '--ca <file>',
+      'over TLS: the authority of the pair, on the host of HAProxy (default: tls.ca of the configuration)',
+    )
     .option('--stats', 'a page about its state, at 127.0.0.1:8404')
     .action(async (options: HaproxyCommandOptions, command: Command) => {
       const { haproxyConfig } = await import('../../../install/lb/haproxy.ts');
       const { check, stats } = options;
-      const facts = await factsFor(command, options, { needsPlainHttp: check === 'http' });
-      await give(haproxyConfig({ ...facts, check, stats: stats === true }), options);
+      const facts = await factsFor(command, options);
+      requireOneScheme(facts.controllers);
+      const ca = options.ca ?? facts.ca;
+      await give(haproxyConfig({ ...facts, ca, check, stats: stats === true }), options);
     });
 }
 
@@ -57,7 +67,8 @@ function addNginx(lb: Command): void {
   balancer(lb, 'nginx', 'nginx: finds the active by its open port when a user asks').action(
     async (options: BalancerOptions, command: Command) => {
       const { nginxConfig } = await import('../../../install/lb/nginx.ts');
-      const facts = await factsFor(command, options, { needsPlainHttp: true });
+      const facts = await factsFor(command, options);
+      requirePlain(facts.controllers);
       await give(nginxConfig(facts), options);
     },
   );
@@ -117,32 +128,42 @@ function withOut(command: Command): Command {
     .option('--force', 'overwrites it all the same');
 }
 
-async function factsFor(
-  command: Command,
-  options: BalancerOptions,
-  { needsPlainHttp }: { readonly needsPlainHttp: boolean },
-) {
+async function factsFor(command: Command, options: BalancerOptions) {
   const config = loadControllerHostConfig(sourcesFor(command));
   const given = options.controller.map((text) => parse(urlKind, '--controller', text));
   const listen = options.listen.map((text) => parse(listenKind, '--listen', text));
   const { findControllers } = await import('../../../install/lb/controllers.ts');
   const { defaultListen } = await import('../../../install/lb/address.ts');
   const { paceOf } = await import('../../../install/lb/pace.ts');
+  // Peers are asked as members of the pair, unless nobody has to be asked.
+  if (given.length === 0) connectAs(config);
   const controllers = await findControllers({ config, given });
   for (const { name, source } of controllers.slice(1)) say(`${name} is known from ${source}`);
-  const urls = controllers.flatMap((each) => [each.controller, each.heartbeat]);
-  const secure = urls.find(({ protocol }) => protocol === 'https:');
-  if (needsPlainHttp && secure !== undefined) {
-    throw new UserError(
-      `${secure.origin} is encrypted and can't be looked into; expected http:, or \`haproxy --check tcp\`, which passes on what it does not understand`,
-    );
-  }
   return {
+    ca: config.tls === null ? null : resolve(config.tls.ca),
     pair: config.pair,
     controllers,
     listen: listen.length > 0 ? listen : defaultListen(controllers),
     pace: paceOf(config),
   };
+}
+
+function requirePlain(controllers: readonly PairController[]): void {
+  const secure = controllers.find(({ controller }) => controller.protocol === 'https:');
+  if (secure === undefined) return;
+  throw new UserError(
+    `${secure.controller.origin} is encrypted and can't be looked into; expected http:, or \`haproxy\`, which passes on what it does not understand`,
+  );
+}
+
+/** In the middle of a change to TLS nobody knows which of both users speak. */
+function requireOneScheme(controllers: readonly PairController[]): void {
+  const schemes = new Set(controllers.map(({ controller }) => controller.protocol));
+  if (schemes.size < 2) return;
+  const all = controllers.map(({ controller }) => controller.origin).join(', ');
+  throw new UserError(
+    `the controllers are ${all}; expected http: for all of them, or https: (--controller gives those of the peers)`,
+  );
 }
 
 async function hostsFor(config: ControllerHostConfig, peer: string | undefined) {

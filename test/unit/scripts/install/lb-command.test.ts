@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeAuthorityFiles, makeMemberFiles } from '@understudy/scripts/cert/make';
 import test, { type ExecutionContext } from 'ava';
 
 const COMMAND = fileURLToPath(new URL('../../../../../scripts/bin/understudy.js', import.meta.url));
@@ -129,14 +130,25 @@ test('wrong options are refused with what is expected', async (t) => {
   }
 });
 
-const TLS = 'tls: { cert: a.pem, key: a.key, ca: ca.pem }';
+const TLS = `tls: { cert: ${folder}/node-a.pem, key: ${folder}/node-a.key, ca: ${folder}/ca.pem }`;
 
-test('what is encrypted goes through the simplest form only', async (t) => {
+test('what is encrypted passes through HAProxy, which verifies the heartbeats, and not through nginx', async (t) => {
+  const options = { folder, days: 1, isForced: false, nowMs: Date.now() };
+  await makeAuthorityFiles('orders', options);
+  await makeMemberFiles({ pair: 'orders', kind: 'node', id: 'a' }, ['10.0.0.11'], options);
   const config = configOf('secure.yaml', 'https://127.0.0.1:9', TLS);
-  const { code, stderr } = await install(['haproxy'], config);
-  t.is(code, 1);
+  const { code, stdout } = await install(['haproxy'], config);
+  t.is(code, 0);
+  t.regex(stdout, new RegExp(`check-ssl verify required ca-file ${folder}/ca.pem`));
+  const elsewhere = await install(['haproxy', '--ca', '/etc/haproxy/ca.pem'], config);
+  t.regex(elsewhere.stdout, /check-ssl verify required ca-file \/etc\/haproxy\/ca.pem/);
+  t.notRegex((await install(['haproxy', '--check', 'tcp'], config)).stdout, /ssl/);
+  const { code: refused, stderr } = await install(['nginx'], config);
+  t.is(refused, 1);
   t.regex(stderr, /https:\/\/10\.0\.0\.11:7300 is encrypted/);
-  t.is((await install(['haproxy', '--check', 'tcp'], config)).code, 0);
+  const mixed = await install(['haproxy', '--controller', 'http://10.0.0.12:7300'], config);
+  t.is(mixed.code, 1);
+  t.regex(mixed.stderr, /https:\/\/10.*, http:\/\/10.*; expected http: for all of them, or https:/);
 });
 
 test('the file of a peer for keepalived differs in its addresses', async (t) => {

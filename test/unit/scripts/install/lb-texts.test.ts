@@ -27,7 +27,7 @@ const facts = {
   ],
   pace,
 };
-const http = { ...facts, check: 'http', stats: false } as const;
+const http = { ...facts, check: 'http', ca: null, stats: false } as const;
 
 /** The lines that are no comments, without their margins. */
 function settings(text: string): string[] {
@@ -64,13 +64,36 @@ test('HAProxy trusts its checks while they know of one active, and else tries ev
 });
 
 test('an HAProxy that only looks at ports understands no HTTP', (t) => {
-  const lines = settings(haproxyConfig({ ...facts, check: 'tcp', stats: false }));
+  const lines = settings(haproxyConfig({ ...http, check: 'tcp' }));
   t.true(lines.includes('mode tcp'));
   t.true(lines.includes('server a 10.0.0.11:7300 check'));
   t.deepEqual(
     lines.filter((line) => /http/.test(line)),
     [],
   );
+});
+
+test('HAProxy asks heartbeats over TLS with verification, and passes on what users encrypt for a controller', (t) => {
+  const secure = (url: URL) => new URL(url.href.replace('http:', 'https:'));
+  const named = [...facts.controllers, controllerAt('c', 'three.example')];
+  const controllers = named.map((each) => ({
+    ...each,
+    ...{ controller: secure(each.controller), heartbeat: secure(each.heartbeat) },
+  }));
+  const lines = settings(haproxyConfig({ ...http, controllers, ca: '/etc/our pki/ca.pem' }));
+  t.true(lines.includes('mode tcp'));
+  t.deepEqual(
+    lines.filter((line) => /l7-retry|http-request/.test(line)),
+    [],
+  );
+  const verified = "check-ssl verify required ca-file '/etc/our pki/ca.pem'";
+  t.true(lines.includes(`server a 10.0.0.11:7300 check addr 10.0.0.11 port 7400 ${verified}`));
+  const sni = 'check-sni three.example verifyhost three.example';
+  t.true(lines.some((line) => line.endsWith(`${verified} ${sni}`)));
+  const wrapped = facts.controllers.map((each) => ({ ...each, heartbeat: secure(each.heartbeat) }));
+  const inside = settings(haproxyConfig({ ...http, controllers: wrapped, ca: '/ca.pem' }));
+  t.true(inside.includes('mode http'));
+  t.true(inside.some((line) => line.includes('check-ssl verify required ca-file /ca.pem')));
 });
 
 test('the page of HAProxy is there when it is asked for, on loopback alone', (t) => {
@@ -121,6 +144,13 @@ test('keepalived asks the heartbeat of its own host, and takes no part while tha
     lines.includes('script "/usr/bin/curl -fsS -o /dev/null -m 1 http://127.0.0.1:7400/active"'),
   );
   t.true(lines.includes('init_fail'));
+  const own = new URL('https://10.0.0.11:7400');
+  const secure = settings(keepalivedConfig({ ...keepalived, own }));
+  t.true(
+    secure.includes(
+      'script "/usr/bin/curl -fsS -k -o /dev/null -m 1 https://127.0.0.1:7400/active"',
+    ),
+  );
   t.false(lines.some((line) => line.startsWith('weight')));
 });
 
