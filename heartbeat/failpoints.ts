@@ -1,9 +1,9 @@
 import { readFailpoints } from '@understudy/shared/runtime/failpoints';
 
 /**
- * Places in a promotion at which a test makes the heartbeat die: about to claim, with the answer to a
+ * Places in a change of roles at which a test makes the heartbeat die: about to claim, with the answer to a
  * granted claim in hand, with a controller that has said that it serves, and before and after this host is
- * given the virtual addresses.
+ * given the virtual addresses; and, after a hand-over, with the door of the addresses closed.
  */
 export const heartbeatFailpoints = [
   'before-claim',
@@ -11,6 +11,7 @@ export const heartbeatFailpoints = [
   'before-serving',
   'before-address',
   'after-address',
+  'after-close',
 ] as const;
 export type Failpoint = (typeof heartbeatFailpoints)[number];
 

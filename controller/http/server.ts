@@ -36,7 +36,7 @@ const LOOK_FOR_SLOW_EVERY_MS = 5_000;
 /** Ten thousand agents hold two each; who floods the port can't take all memory and descriptors. */
 const MAX_CONNECTIONS = 24_000;
 const SWEEP_EVERY_MS = 5;
-const SEND_AWAY_AFTER_MS = 250;
+const SEND_AWAY_AFTER_MS = 1_000;
 /** A predecessor's port may be on its way to be freed. */
 const OPEN_TRIES = 50;
 const OPEN_RETRY_MS = 20;
@@ -117,15 +117,19 @@ export class ApiServer {
   }
 
   /**
-   * From a moment on, whoever is connected and asks for nothing is let go of. Who asks all the time has been told with an
-   * answer by then, and is not cut off in the middle of his next request.
+   * From a moment on, whoever is connected and asks for nothing is let go of. Who asks more often than once a second has
+   * been told with an answer by then: of the others hardly anybody begins to ask in the moment in which he is let go of.
    */
   sendIdleAway(): void {
-    const sweep = () => {
-      this.#server?.closeIdleConnections();
-      setTimeout(sweep, SWEEP_EVERY_MS).unref();
+    const sweep = async () => {
+      const server = this.#server;
+      if (server === null) return;
+      // What has come is read by then: to close it with a request unread would be to refuse that.
+      await shortTurn();
+      server.closeIdleConnections();
+      setTimeout(() => void sweep(), SWEEP_EVERY_MS).unref();
     };
-    setTimeout(sweep, SEND_AWAY_AFTER_MS).unref();
+    setTimeout(() => void sweep(), SEND_AWAY_AFTER_MS).unref();
   }
 
   cutOff(): void {
@@ -170,17 +174,27 @@ const LOOK_FOR_MS = 150;
  * after a turn that brought nobody, and in which there was no time for anybody to come.
  */
 async function allAccepted(server: Server): Promise<void> {
-  const until = performance.now() + LOOK_FOR_MS;
-  let accepted = 0;
+  let [accepted, before] = [0, 0];
   const count = () => {
     accepted += 1;
   };
   server.on('connection', count);
-  for (let isQuiet = false; !isQuiet && performance.now() < until; ) {
-    const [before, begun] = [accepted, await nextTurn()];
-    isQuiet = (await nextTurn()) - begun < SHORT_TURN_MS && accepted === before;
-  }
+  await shortTurn(() => {
+    const isSame = accepted === before;
+    before = accepted;
+    return isSame;
+  });
   server.off('connection', count);
+}
+
+/** Resolves right after a turn of the event loop in which there was no time for anything to come, and if `isFine`. */
+async function shortTurn(isFine: () => boolean = () => true): Promise<void> {
+  const until = performance.now() + LOOK_FOR_MS;
+  for (let isShort = false; !isShort && performance.now() < until; ) {
+    const begun = await nextTurn();
+    const tookMs = (await nextTurn()) - begun;
+    isShort = isFine() && tookMs < SHORT_TURN_MS;
+  }
 }
 
 /**

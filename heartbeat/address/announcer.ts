@@ -1,38 +1,33 @@
-import { findProgram, killGroup, spawnTied } from '@understudy/shared/runtime/child';
-import { messageOf } from '@understudy/shared/runtime/errors';
+import { findProgram } from '@understudy/shared/runtime/child';
+import { WaitingCommand } from './waiting-command.ts';
 
 /** One takes a second: it waits for those who know better. */
 const WITHIN_MS = 3_000;
 
-/** Runs a command to its end. Null: all went well; else what went wrong. Never rejects. */
-export function runAnnouncement(
-  [name = '', ...args]: readonly string[],
-  signal: AbortSignal,
-): Promise<string | null> {
-  return new Promise((resolve) => {
-    try {
-      const child = spawnTied([findProgram(name), ...args], {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      });
-      const end = () => {
-        if (child.pid !== undefined) killGroup(child.pid, 'SIGKILL');
-      };
-      const limit = setTimeout(end, WITHIN_MS);
-      signal.addEventListener('abort', end, { once: true });
-      let said = '';
-      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-        said += text;
-      });
-      child.on('error', (error) => resolve(`${name}: ${messageOf(error)}`));
-      child.on('close', (code, killedBy) => {
-        clearTimeout(limit);
-        signal.removeEventListener('abort', end);
-        if (code === 0 || signal.aborted) return resolve(null);
-        const lines = said.trim().split('\n').slice(0, 3).join('; ');
-        resolve(`${name}: ${lines || `exit ${code ?? killedBy}`}`);
-      });
-    } catch (error) {
-      resolve(`${name}: it could not be started: ${messageOf(error)}`);
-    }
-  });
+/** A command that announces an address, and waits to be told to do so. */
+export class Announcer {
+  readonly #name: string;
+  readonly #command: WaitingCommand;
+  #isBroken = false;
+
+  /** Starts it. */
+  constructor([name = '', ...args]: readonly string[]) {
+    this.#name = name;
+    // Such a program asks for no input; a shell waits in its place. Without its word it ends.
+    const waits = ['sh', '-c', 'read -r _ && exec "$0" "$@"'];
+    this.#command = new WaitingCommand([...waits, findProgram(name), ...args]);
+  }
+
+  /** Announces, to its end. Null: all went well; else what went wrong. Never rejects. */
+  async announce(): Promise<string | null> {
+    const { isWell, said, how } = await this.#command.run('now\n', WITHIN_MS);
+    if (isWell || this.#isBroken) return null;
+    return `${this.#name}: ${said.slice(0, 3).join('; ') || how}`;
+  }
+
+  /** Kills it. */
+  breakOff(): void {
+    this.#isBroken = true;
+    this.#command.breakOff();
+  }
 }

@@ -12,9 +12,34 @@ export function putCommand(address: VirtualAddress, lifeS: number): string {
     : `${where} valid_lft ${lifeS} preferred_lft ${lifeS}`;
 }
 
-/** Removes it from whichever interface has it; that it is not there is no error. */
-export function removeCommand({ address, family }: VirtualAddress): string {
-  return `addr flush to ${address}/${family === 4 ? 32 : 128}`;
+/**
+ * Closes the door of an address that stays: who is connected is answered on, and nobody else is let in. In the table of
+ * this host's own addresses it stands as one that is not for connections: of IPv4 as a broadcast, of IPv6 as an
+ * anycast address. For such a one the kernel drops every SYN and says nothing, so that its sender tries again a second
+ * later, and of IPv4 it answers no ARP request; what belongs to a connection passes. `src` must be the address itself: while
+ * the door is closed, a user on this very host can't reach it. The route of IPv6 is forgotten by itself; that of IPv4
+ * is removed with the address, by a heartbeat that starts as well.
+ */
+export function closeCommands({ address, family, interface: device }: VirtualAddress): string[] {
+  if (family === 4) {
+    return [
+      `route replace broadcast ${address} dev ${device} table local scope link src ${address}`,
+    ];
+  }
+  return [
+    `route replace anycast ${address} dev ${device} table local metric 1 expires ${CLOSED_FOR_S}`,
+    `route del local ${address} table local proto kernel`,
+  ];
+}
+
+/** Longer than a door is closed. */
+const CLOSED_FOR_S = 5;
+
+/** Removes it from whichever interface has it, with a closed door; that it is not there is no error. */
+export function removeCommands({ address, family }: VirtualAddress): string[] {
+  return family === 4
+    ? [`addr flush to ${address}/32`, `route del broadcast ${address} table local`]
+    : [`addr flush to ${address}/128`, `route del anycast ${address} table local metric 1`];
 }
 
 /**

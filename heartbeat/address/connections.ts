@@ -1,20 +1,33 @@
 import { readProc } from '@understudy/shared/runtime/child';
 import type { VirtualAddress } from '@understudy/shared/runtime/config/types';
 
-/** States in which something of a connection is under way: not yet said, or said and not yet received (proc(5)). */
-const UNDER_WAY: ReadonlySet<string> = new Set([
-  ...['01', '03'], // established, and about to be
-  ...['04', '08', '09', '0B'], // ours or theirs is still to be acknowledged
-]);
+/**
+ * What the kernel lists of a connection on which something is under way (proc(5)): it is established, about to be, or ours
+ * to close; or a goodbye is still to be acknowledged, and was not repeated in vain twice: then nobody is there any more.
+ */
+const UNDER_WAY = '(?:(?:01|03|08) |(?:04|09|0B) \\S+ \\S+ 0000000[01] )';
 
-/** How many TCP connections to this port of these addresses of this host have something under way. */
-export function connectionsUnderWay(addresses: readonly VirtualAddress[], port: number): number {
-  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
-  const ours = new Set(addresses.flatMap(forms).map((form) => `${form}:${hexPort}`));
-  return ['/proc/self/net/tcp', '/proc/self/net/tcp6']
-    .flatMap((path) => (readProc(path) ?? '').split('\n').slice(1))
-    .map((row) => row.trim().split(/\s+/, 4))
-    .filter(([, local = '', , state = '']) => UNDER_WAY.has(state) && ours.has(local)).length;
+/** Counts connections to a port of addresses of this host. Of those that are over the kernel may list ten thousands. */
+export class Connections {
+  readonly #rows: RegExp;
+
+  constructor(addresses: readonly VirtualAddress[], port: number) {
+    const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+    const ours = addresses.flatMap(forms).join('|');
+    // Its number, the local address, the other one, the state.
+    this.#rows = new RegExp(`\\d: (?:${ours}):${hexPort} \\S+ ${UNDER_WAY}`, 'g');
+  }
+
+  /** How many have something under way now. While others come and go the kernel may leave one out, or list it twice. */
+  underWay(): number {
+    const lists = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].map((path) => readProc(path) ?? '');
+    return lists.reduce((count, list) => count + this.underWayIn(list), 0);
+  }
+
+  /** How many of those in a list of the kernel have. */
+  underWayIn(list: string): number {
+    return list.match(this.#rows)?.length ?? 0;
+  }
 }
 
 /** An address as the kernel lists it: words of 32 bits, each with its lowest byte first. */

@@ -59,7 +59,10 @@ export function describeAddress(
       return {
         level: 'error',
         event: draft(story.kind, failures[story.what], {
-          rule: story.what === 'remove' ? rules.addressAbsent : rules.addressPresent,
+          rule:
+            story.what === 'add' || story.what === 'announce'
+              ? rules.addressPresent
+              : rules.addressAbsent,
           evidence: story.error,
           facts: { what: story.what, addresses: all },
         }),
@@ -71,6 +74,7 @@ export function describeAddress(
 
 const failures = {
   add: 'a virtual address could not be added: tries on',
+  close: 'a virtual address could not be closed to who is not connected before it leaves: tries on',
   remove: 'a virtual address could not be removed: tries on, and the kernel removes it in time',
   announce: 'a virtual address could not be announced: neighbours may ask for it at the old host',
 } as const;

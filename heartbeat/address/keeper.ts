@@ -5,9 +5,9 @@ import type { VirtualAddress } from '@understudy/shared/runtime/config/types';
 import { passFailpoint } from '../failpoints.ts';
 import type { RoleState } from '../role/state.ts';
 import { initialRole } from '../role/step.ts';
-import { runAnnouncement } from './announcer.ts';
-import { announceCommand, putCommand, removeCommand } from './commands.ts';
-import { connectionsUnderWay } from './connections.ts';
+import { Announcements } from './announcements.ts';
+import { closeCommands, putCommand, removeCommands } from './commands.ts';
+import { Connections } from './connections.ts';
 import { findAddresses, showAddress } from './found.ts';
 import { IpBatch } from './ip-batch.ts';
 import { aimOf } from './plan/aim.ts';
@@ -28,10 +28,12 @@ export interface AddressKeeperOptions {
   readonly port: number;
   /** What is kept back between trust and the end of the lease. */
   readonly marginMs: number;
-  /** Whether a peer that answers says that it has the addresses. */
-  readonly peerHasThem: () => boolean;
-  /** Whether a peer says that it serves. */
-  readonly peerServes: () => boolean;
+  /** When a peer that has the addresses was heard last, as far as it said so; null: none has them. */
+  readonly peerHadThemAt: () => number | null;
+  /** Asks the peers how they are; what they say comes by `onPeers`. */
+  readonly askPeers: () => void;
+  /** When a peer that serves was heard last; null: none serves, as far as they say. */
+  readonly peerServedAt: () => number | null;
   readonly onStory: (story: AddressStory) => void;
   /** They were removed from this host: a peer may wait for them. */
   readonly onGone: () => void;
@@ -44,7 +46,15 @@ const COMMAND_WITHIN_MS = 1_000;
 const GONE_WITHIN_MS = 300;
 /** The old active says when they are free; who hears nothing takes them anyway, when they must be. */
 const WAIT_FOR_PEER_MS = LEAVE_WITHIN_MS + 250;
+/**
+ * One that was heard and then is silent for so long has them no more, or not for a second: it has heard us as late as
+ * we have heard it, tells the kernel to keep them half a second after that for the last time, and for a second only.
+ */
+const PEER_SILENT_MS = 1_500;
+const ASK_PEER_EVERY_MS = 250;
 const LOOK_FOR_QUIET_EVERY_MS = 2;
+/** The next command is started so long after one has ended: what has to be said of that one goes first. */
+const PREPARE_AFTER_MS = 50;
 
 /**
  * Keeps the virtual addresses where the role is: has the plan made (`plan/step.ts`), carries it out, and wakes it when
@@ -56,9 +66,10 @@ export class AddressKeeper {
   #state: AddressState;
   #role: RoleState;
   #running: IpBatch | null = null;
-  /** Waits for the command that removes, so that a quiet moment is not over before it has started. */
+  /** Waits for the next commands: nobody waits for its start then. */
   #prepared: IpBatch | null = null;
-  #announcing = new AbortController();
+  #preparing: NodeJS.Timeout | null = null;
+  readonly #announcements: Announcements;
   #handedOverTerm: Term | null = null;
   #timer: NodeJS.Timeout | null = null;
   #isOver = true;
@@ -70,6 +81,9 @@ export class AddressKeeper {
     const now = options.clock.monotonicMs();
     this.#state = initialAddress(now);
     this.#role = initialRole(now);
+    this.#announcements = new Announcements((error) =>
+      options.onStory({ kind: 'address-failed', what: 'announce', error }),
+    );
   }
 
   /** Begins, passive: what an earlier heartbeat has left is removed. Resolves when that is done or has failed. */
@@ -77,15 +91,22 @@ export class AddressKeeper {
     const { addresses } = this.#options;
     if (addresses.length === 0) return;
     this.#isOver = false;
-    const error = await new IpBatch().run(addresses.map(removeCommand), COMMAND_WITHIN_MS);
+    const error = await new IpBatch().run(addresses.flatMap(removeCommands), COMMAND_WITHIN_MS);
+    this.#prepareSoon();
     if (error !== null) this.#options.onStory({ kind: 'address-failed', what: 'remove', error });
     this.#dispatch({ kind: 'tick' });
   }
 
   /** The role is this now. */
   onRole(state: RoleState): void {
+    const isPromoted = state.phase.name === 'promoting' && this.#role.phase.name !== 'promoting';
     this.#role = state;
     this.#review();
+    // Beside the activation of the controller, which takes longer.
+    if (!isPromoted) return;
+    setImmediate(() => {
+      if (!this.#isOver) this.#announcements.prepare(this.#options.addresses);
+    });
   }
 
   /** The lease of this term was handed over to us: its old holder may still need the addresses. */
@@ -126,7 +147,8 @@ export class AddressKeeper {
     await this.gone();
     this.#isOver = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#announcing.abort();
+    if (this.#preparing !== null) clearTimeout(this.#preparing);
+    this.#announcements.breakOff();
     this.#running?.breakOff();
     this.#prepared?.breakOff();
   }
@@ -162,44 +184,47 @@ export class AddressKeeper {
 
   #turnTo(aim: Aim): void {
     if (isSame(aim, this.#state.aim)) return;
-    if (aim.kind !== 'present') {
-      this.#announcing.abort();
-      this.#announcing = new AbortController();
-    }
+    if (aim.kind !== 'present') this.#announcements.breakOff();
     this.#dispatch({ kind: 'aim', aim });
   }
 
   /** After a hand-over the old active still answers what it was asked under the addresses. */
   #isPeerWaitedFor(): boolean {
-    const until = this.#waitsUntil();
-    return this.#options.clock.monotonicMs() < until && this.#options.peerHasThem();
-  }
-
-  #waitsUntil(): number {
     const { phase } = this.#role;
-    const isHandedOver = phase.name === 'serving' && phase.tenure.term === this.#handedOverTerm;
-    return isHandedOver ? phase.servingSince + WAIT_FOR_PEER_MS : Number.NEGATIVE_INFINITY;
+    if (phase.name !== 'serving' || phase.tenure.term !== this.#handedOverTerm) return false;
+    const { clock, peerHadThemAt } = this.#options;
+    const hadThemAt = peerHadThemAt();
+    if (hadThemAt === null) return false;
+    const { servingSince } = phase;
+    const lastAt = servingSince + WAIT_FOR_PEER_MS;
+    const isHeard = hadThemAt > servingSince;
+    const until = isHeard ? Math.min(lastAt, hadThemAt + PEER_SILENT_MS) : lastAt;
+    return clock.monotonicMs() < until;
   }
 
   /** Looks for a moment in which nothing is under way, as long as the addresses are leaving. */
   async #leave(): Promise<void> {
-    const { addresses, port, peerServes } = this.#options;
+    const { addresses, port, peerServedAt } = this.#options;
+    const connections = new Connections(addresses, port);
     const isOn = () => this.#state.aim.kind === 'leaving' && this.#state.keptUntil !== null;
     if (this.#isLeaving || !isOn()) return;
     this.#isLeaving = true;
-    this.#prepared ??= new IpBatch();
+    let lastHeardAt: number | null = null;
     while (!this.#isOver && isOn()) {
-      if (!this.#state.hasSuccessor && peerServes()) {
-        this.#dispatch({ kind: 'successor-serves' });
+      const heardAt = peerServedAt();
+      if (heardAt !== null && heardAt !== lastHeardAt) {
+        this.#dispatch({ kind: 'successor-serves', heardAt });
       }
+      lastHeardAt = heardAt;
       const begunAt = performance.now();
-      const isQuiet = this.#state.hasSuccessor && connectionsUnderWay(addresses, port) === 0;
+      const isNobodyThere = () => connections.underWay() === 0;
+      // The last look decides, and one may be left out.
+      const isSure = () => !this.#state.isClosed || isNobodyThere();
+      const isQuiet = this.#state.hasSuccessor && isNobodyThere() && isSure();
       if (isQuiet) this.#dispatch({ kind: 'quiet' });
       // Where there are thousands of connections the look takes a while.
       await pause(Math.max(LOOK_FOR_QUIET_EVERY_MS, performance.now() - begunAt));
     }
-    this.#prepared?.breakOff();
-    this.#prepared = null;
     this.#isLeaving = false;
   }
 
@@ -220,15 +245,13 @@ export class AddressKeeper {
   #planWake(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     const now = this.#options.clock.monotonicMs();
-    const waitsUntil = this.#waitsUntil();
-    const at = Math.min(
-      addressWakeAt(this.#state),
-      waitsUntil > now ? waitsUntil : Number.POSITIVE_INFINITY,
-    );
+    const asksAt = this.#isPeerWaitedFor() ? now + ASK_PEER_EVERY_MS : Number.POSITIVE_INFINITY;
+    const at = Math.min(addressWakeAt(this.#state), asksAt);
     this.#timer = setTimeout(() => this.#wake(), Math.max(1, Math.ceil(at - now)));
   }
 
   #wake(): void {
+    if (this.#isPeerWaitedFor()) this.#options.askPeers();
     this.#review();
     this.#dispatch({ kind: 'tick' });
   }
@@ -237,51 +260,46 @@ export class AddressKeeper {
     const { addresses, onStory } = this.#options;
     switch (effect.kind) {
       case 'put':
-        return this.#put(effect.lifeS, before.keptUntil === null);
+        return this.#put(effect, before.keptUntil === null);
+      case 'close':
+        return this.#run(addresses.flatMap(closeCommands), (error) => {
+          passFailpoint('after-close');
+          return error === null ? { kind: 'closed' } : { kind: 'close-failed', error };
+        });
       case 'remove':
-        return this.#remove();
+        return this.#run(addresses.flatMap(removeCommands), (error) =>
+          error === null ? { kind: 'removed' } : { kind: 'remove-failed', error },
+        );
       case 'break-off':
         this.#running?.breakOff();
         this.#running = null;
         return;
       case 'announce': {
         const present = new Set(findAddresses(addresses).present);
-        const turn = this.#state.announced;
-        for (const address of addresses) {
-          if (present.has(showAddress(address))) void this.#announce(address, turn);
-        }
-        return;
+        const ours = addresses.filter((each) => present.has(showAddress(each)));
+        return this.#announcements.send(ours, this.#state.announced);
       }
       case 'tell':
         return onStory(effect.story);
     }
   }
 
-  #put(lifeS: number, isFirst: boolean): void {
+  #put({ lifeS, isAnew }: Extract<AddressEffect, { kind: 'put' }>, isFirst: boolean): void {
     if (isFirst) passFailpoint('before-address');
-    const batch = new IpBatch();
-    const lines = this.#options.addresses.map((each) => putCommand(each, lifeS));
-    this.#run(batch, lines, (error) => {
+    const { addresses } = this.#options;
+    const lines = addresses.map((each) => putCommand(each, lifeS));
+    this.#run([...(isAnew ? addresses.flatMap(removeCommands) : []), ...lines], (error) => {
       if (isFirst) passFailpoint('after-address');
       return error === null ? { kind: 'put-done' } : { kind: 'put-failed', error };
     });
   }
 
-  #remove(): void {
-    const batch = this.#prepared ?? new IpBatch();
-    this.#prepared = null;
-    this.#run(batch, this.#options.addresses.map(removeCommand), (error) => {
-      return error === null ? { kind: 'removed' } : { kind: 'remove-failed', error };
-    });
-  }
-
-  #run(
-    batch: IpBatch,
-    lines: readonly string[],
-    toEvent: (error: string | null) => AddressEvent,
-  ): void {
+  #run(lines: readonly string[], toEvent: (error: string | null) => AddressEvent): void {
+    const batch = this.#takeBatch();
     this.#running = batch;
     void batch.run(lines, COMMAND_WITHIN_MS).then((error) => {
+      // While they leave each is followed by another soon, and nobody else waits for this process.
+      this.#prepareSoon(this.#state.aim.kind === 'leaving' ? 0 : PREPARE_AFTER_MS);
       // One that was broken off has been followed by another.
       if (this.#running !== batch) return;
       this.#running = null;
@@ -291,11 +309,18 @@ export class AddressKeeper {
     });
   }
 
-  async #announce(address: VirtualAddress, turn: number): Promise<void> {
-    const { signal } = this.#announcing;
-    const error = await runAnnouncement(announceCommand(address, turn), signal);
-    if (error === null || turn > 1) return;
-    this.#options.onStory({ kind: 'address-failed', what: 'announce', error });
+  #takeBatch(): IpBatch {
+    const prepared = this.#prepared;
+    this.#prepared = null;
+    return prepared?.isWaiting ? prepared : new IpBatch();
+  }
+
+  #prepareSoon(afterMs = PREPARE_AFTER_MS): void {
+    if (this.#preparing !== null || this.#isOver) return;
+    this.#preparing = setTimeout(() => {
+      this.#preparing = null;
+      this.#prepared ??= new IpBatch();
+    }, afterMs);
   }
 
   #when(is: () => boolean): Promise<void> {

@@ -1,3 +1,4 @@
+import type { PeerState } from '@understudy/shared/protocol/peer';
 import type { Clock } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import type { Log } from '@understudy/shared/runtime/log';
@@ -19,15 +20,14 @@ export interface KeeperParts {
 /** The keeper of a heartbeat's addresses, which tells what it does in the log and as events of the pair. */
 export function makeAddressKeeper(parts: KeeperParts): AddressKeeper {
   const { config, peers, onEvent, onStory, clock, log } = parts;
-  const answering = () =>
-    peers.views().flatMap(({ state, error }) => (error === null && state !== null ? [state] : []));
   return new AddressKeeper({
     addresses: config.vip,
     port: config.controller.listen.port,
     marginMs: config.timers.marginMs,
-    peerHasThem: () => answering().some(({ hasAddress }) => hasAddress),
-    peerServes: () =>
-      answering().some(({ role, phase }) => role === 'active' && phase === 'serving'),
+    peerHadThemAt: () => lastHeardAt(peers, ({ hasAddress }) => hasAddress),
+    askPeers: () => void peers.exchangeNow(),
+    peerServedAt: () =>
+      lastHeardAt(peers, ({ role, phase }) => role === 'active' && phase === 'serving'),
     onStory: (story) => {
       const { level, event } = describeAddress(story, config.vip);
       log[level](event.message, { evidence: event.evidence });
@@ -38,4 +38,17 @@ export function makeAddressKeeper(parts: KeeperParts): AddressKeeper {
     onGone: () => void peers.exchangeNow().then(() => peers.exchangeNow()),
     clock,
   });
+}
+
+/** When one of those was heard last, as it said of itself; null: none said so when it was heard last. */
+function lastHeardAt(
+  peers: Pick<Peers, 'views'>,
+  is: (state: PeerState) => boolean,
+): number | null {
+  const instants = peers
+    .views()
+    .flatMap(({ state, heardAt }) =>
+      state !== null && heardAt !== null && is(state) ? [heardAt] : [],
+    );
+  return instants.length === 0 ? null : Math.max(...instants);
 }

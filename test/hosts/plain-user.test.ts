@@ -27,8 +27,13 @@ onHosts(
     signal(await active.controllerPid(), 'SIGKILL');
     await onlyOn(samplers, passive.node);
     for (const user of users) await answeredBy(user, passive.node);
+    await scenario.cluster.settled();
+    t.is((await scenario.cluster.command(['switchover'], passive.node)).code, 0);
+    await onlyOn(samplers, active.node);
     await scenario.judge();
-    t.deepEqual(scenario.logLines(passive.node, 'could not be'), []);
+    for (const { node } of [active, passive]) {
+      t.deepEqual(scenario.logLines(node, 'could not be'), []);
+    }
     for (const { samples } of samplers) t.deepEqual(addressFaults(samples, 0), []);
   },
 );

@@ -1,7 +1,15 @@
 import { eventually } from '../support/cluster/eventually.ts';
 import { signal } from '../support/cluster/proc.ts';
 import { addressFaults } from '../support/invariants/address.ts';
-import { addressesOf, OVERLAP_MS, onlyOn, watchBoth, withAddresses } from './addresses.ts';
+import {
+  addressesOf,
+  answeredBy,
+  OVERLAP_MS,
+  onlyOn,
+  urlsOf,
+  watchBoth,
+  withAddresses,
+} from './addresses.ts';
 import { stageOf } from './stage.ts';
 
 const onHosts = stageOf(withAddresses);
@@ -26,6 +34,30 @@ for (const place of ['before-address', 'after-address'] as const) {
     },
   );
 }
+
+onHosts(
+  'F25: a heartbeat dies behind a closed door in a switch-over: the kernel takes the addresses, and the door does not stay closed',
+  async (t, stage) => {
+    const { network, scenario, addUser } = stage;
+    const { cluster, before, termBefore } = scenario;
+    const { active, passive } = before;
+    const samplers = await watchBoth(stage);
+    cluster.armFailpoint('after-close');
+    const ordered = cluster.command(['switchover'], passive.node);
+    await active.heartbeat.ended;
+    t.true(cluster.failpointHit('after-close'));
+    await ordered;
+    await onlyOn(samplers, passive.node);
+    active.start();
+    const back = await cluster.settled({ above: termBefore });
+    t.is((await cluster.command(['switchover'], back.active.node)).code, 0);
+    await onlyOn(samplers, active.node);
+    // A host whose door had stayed closed would have them and take nobody in.
+    for (const url of urlsOf(network)) await answeredBy(addUser(url), active.node);
+    await scenario.judge();
+    for (const { samples } of samplers) t.deepEqual(addressFaults(samples, OVERLAP_MS), []);
+  },
+);
 
 onHosts(
   'an address that a heartbeat finds when it starts is removed, and `understudy address scrub` removes what is left',

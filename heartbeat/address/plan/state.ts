@@ -25,6 +25,7 @@ export interface AddressState {
   /** The one command that is under way. */
   readonly running:
     | { readonly kind: 'put'; readonly startedAt: number; readonly lifeS: number }
+    | { readonly kind: 'close' }
     | { readonly kind: 'remove' }
     | null;
   /** The kernel keeps what was put last for so long, or a little longer; null: we have put nothing, or removed it. */
@@ -42,10 +43,16 @@ export interface AddressState {
   /** So often were they announced since they came to this host. */
   readonly announced: number;
   readonly announceAt: number;
+  /** Leaving: the door is closed then, at the latest, if the next active serves. */
+  readonly closeBy: number;
+  /** Leaving: the door is closed. Who is connected is answered, and nobody else gets in. */
+  readonly isClosed: boolean;
   /** Leaving: they go then, at the latest. */
   readonly leaveBy: number;
   /** Leaving: the next active serves. */
   readonly hasSuccessor: boolean;
+  /** Leaving: until then the kernel is told to keep them longer; infinite: the next active was not heard yet. */
+  readonly renewUntil: number;
 }
 
 export type AddressEvent =
@@ -53,16 +60,20 @@ export type AddressEvent =
   | { readonly kind: 'aim'; readonly aim: Aim }
   | { readonly kind: 'put-done' }
   | { readonly kind: 'put-failed'; readonly error: string }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'close-failed'; readonly error: string }
   | { readonly kind: 'removed' }
   | { readonly kind: 'remove-failed'; readonly error: string }
-  /** The node to which the lease was handed over serves. */
-  | { readonly kind: 'successor-serves' }
+  /** The node to which the lease was handed over serves, and was heard at that instant. */
+  | { readonly kind: 'successor-serves'; readonly heardAt: number }
   /** No connection under the addresses has anything under way. */
   | { readonly kind: 'quiet' };
 
 export type AddressEffect =
-  /** Adds them, or gives them more time, for so many seconds. */
-  | { readonly kind: 'put'; readonly lifeS: number }
+  /** Adds them, or gives them more time, for so many seconds. Anew: whatever is left of an earlier tenure goes first. */
+  | { readonly kind: 'put'; readonly lifeS: number; readonly isAnew: boolean }
+  /** Lets nobody in who is not connected yet. */
+  | { readonly kind: 'close' }
   | { readonly kind: 'remove' }
   /** Ends the command that is under way. */
   | { readonly kind: 'break-off' }
@@ -79,7 +90,7 @@ export type AddressStory =
   | { readonly kind: 'address-found'; readonly addresses: readonly string[] }
   | {
       readonly kind: 'address-failed';
-      readonly what: 'add' | 'remove' | 'announce';
+      readonly what: 'add' | 'close' | 'remove' | 'announce';
       readonly error: string;
     };
 

@@ -12,8 +12,21 @@ import type {
 
 /** How often the kernel is looked at while nothing happens. */
 export const LOOK_EVERY_MS = 1_000;
-/** After a hand-over the addresses stay for so long at most; the kernel is told, too. */
-export const LEAVE_WITHIN_MS = 1_000;
+/**
+ * After a hand-over the addresses take everybody in for so long at most. Longer than the old controller lets
+ * connections be that ask for nothing: while there is one, somebody is always connected.
+ */
+export const OPEN_WITHIN_MS = 1_500;
+/** With a closed door they stay for so long at most: less than a second, after which who was not let in tries again. */
+export const DRAIN_WITHIN_MS = 900;
+/** After a hand-over they stay for so long at most. */
+export const LEAVE_WITHIN_MS = OPEN_WITHIN_MS + DRAIN_WITHIN_MS;
+/**
+ * The kernel keeps them for no longer than that meanwhile, and is told so again when half of it has gone, if the
+ * next active was heard within that half: it takes them when it does not hear of us for long (`keeper.ts`).
+ */
+const LEAVING_LIFE_S = 1;
+const LEAVING_LEFT_MS = 500;
 const RETRY_AFTER_MS = 500;
 /** Announcements get lost: first they are repeated soon, then for good. */
 const ANNOUNCE_SOON = { every: 1_000, times: 10 } as const;
@@ -32,8 +45,11 @@ export function initialAddress(now: number): AddressState {
     isLossTold: false,
     announced: 0,
     announceAt: now,
+    closeBy: 0,
+    isClosed: false,
     leaveBy: 0,
     hasSuccessor: false,
+    renewUntil: Number.POSITIVE_INFINITY,
   };
 }
 
@@ -61,6 +77,11 @@ export function addressWakeAt(state: AddressState): number {
   // What is under way answers by an event of its own.
   if (running !== null) return Math.min(...waits);
   if (state.problem !== null) waits.push(state.retryAt);
+  if (aim.kind === 'leaving' && keptUntil !== null) {
+    const renewAt = keptUntil - LEAVING_LEFT_MS;
+    if (renewAt <= lastRenewalAt(state)) waits.push(renewAt);
+    if (state.hasSuccessor && !state.isClosed) waits.push(state.closeBy);
+  }
   if (aim.kind === 'present' && keptUntil !== null) {
     waits.push(state.announceAt);
     if (keptUntil < aim.trustedUntil) waits.push(putAgainAt(aim.leaseUntil));
@@ -83,6 +104,12 @@ function note(state: AddressState, event: AddressEvent, now: number): AddressSte
       return putDone(state, now);
     case 'put-failed':
       return failed(state, 'add', event.error, now);
+    case 'closed': {
+      const leaveBy = Math.min(state.leaveBy, now + DRAIN_WITHIN_MS);
+      return only({ ...state, running: null, isClosed: true, leaveBy, problem: null });
+    }
+    case 'close-failed':
+      return closeFailed(state, event.error, now);
     case 'removed': {
       const why = state.aim.kind === 'leaving' ? 'the lease was handed over' : 'not active';
       const gone = { ...state, running: null, keptUntil: null, problem: null };
@@ -91,11 +118,18 @@ function note(state: AddressState, event: AddressEvent, now: number): AddressSte
     case 'remove-failed':
       return failed(state, 'remove', event.error, now);
     case 'successor-serves':
-      return only({ ...state, hasSuccessor: true });
+      return only({
+        ...state,
+        hasSuccessor: true,
+        renewUntil: event.heardAt + LEAVING_LEFT_MS,
+      });
     case 'quiet':
       // Before the successor serves, whoever comes is still received here, and sent on.
       if (state.aim.kind !== 'leaving' || !state.hasSuccessor) return only(state);
-      return only({ ...state, leaveBy: now });
+      // Somebody may come after this look, unless the door was closed before it, or can't be closed.
+      return state.isClosed || state.problem !== null
+        ? only({ ...state, leaveBy: now })
+        : only({ ...state, closeBy: now });
     default:
       return unreachable(event);
   }
@@ -104,23 +138,30 @@ function note(state: AddressState, event: AddressEvent, now: number): AddressSte
 function turnTo(state: AddressState, aim: Aim, now: number): AddressStep {
   const turned = { ...state, aim };
   if (aim.kind === state.aim.kind) return only(turned);
-  const broken = breakOff(turned, aim.kind === 'present' ? 'remove' : 'put');
-  const fresh = { ...broken.state, problem: null, retryAt: now, isLossTold: false };
+  const broken = breakOff(turned, aim.kind === 'present' ? 'remove' : 'put', 'close');
+  const fresh = {
+    ...broken.state,
+    ...{ problem: null, retryAt: now, isLossTold: false, isClosed: false },
+  };
   if (aim.kind === 'present') {
     // Whatever an earlier tenure has put says nothing of this one.
     const anew = { ...fresh, keptUntil: null, putFor: 0 };
     return only({ ...anew, announced: 0, announceAt: now }, broken.effects);
   }
   if (aim.kind === 'leaving') {
-    const leaving = { ...fresh, leaveBy: now + LEAVE_WITHIN_MS, hasSuccessor: false };
-    return only(leaving, broken.effects);
+    const limits = { closeBy: now + OPEN_WITHIN_MS, leaveBy: now + LEAVE_WITHIN_MS };
+    const unheard = { hasSuccessor: false, renewUntil: Number.POSITIVE_INFINITY };
+    return only({ ...fresh, ...limits, ...unheard }, broken.effects);
   }
   return only(fresh, broken.effects);
 }
 
-/** Ends a command that would do the opposite of what is wanted now. */
-function breakOff(state: AddressState, kind: 'put' | 'remove'): AddressStep {
-  if (state.running?.kind !== kind) return only(state);
+type Running = NonNullable<AddressState['running']>;
+
+/** Ends a command that would do what is not wanted now. */
+function breakOff(state: AddressState, ...kinds: readonly Running['kind'][]): AddressStep {
+  const kind = state.running?.kind;
+  if (kind === undefined || !kinds.includes(kind)) return only(state);
   // Nobody knows what became of it.
   const keptUntil = kind === 'put' ? (state.keptUntil ?? 0) : state.keptUntil;
   return only({ ...state, running: null, keptUntil }, [{ kind: 'break-off' }]);
@@ -166,6 +207,15 @@ function failed(
   );
 }
 
+/** Tried again, unless they can go before that. */
+function closeFailed(state: AddressState, error: string, now: number): AddressStep {
+  const isNews = state.problem === null;
+  return only(
+    { ...state, running: null, problem: error, closeBy: now + RETRY_AFTER_MS },
+    tellIf(isNews, { kind: 'address-failed', what: 'close', error }),
+  );
+}
+
 function pursue(state: AddressState, now: number, found: Found): AddressStep {
   const looked = now >= state.lookAt ? { ...state, lookAt: now + LOOK_EVERY_MS } : state;
   const { aim } = looked;
@@ -175,8 +225,11 @@ function pursue(state: AddressState, now: number, found: Found): AddressStep {
       return now < aim.trustedUntil
         ? bePresent(looked, aim, now, found)
         : beAbsent(looked, now, found);
-    case 'leaving':
-      return now >= looked.leaveBy ? beAbsent(looked, now, found) : leave(looked, now);
+    case 'leaving': {
+      // What the kernel may have removed is not put again: this host may have been asleep.
+      const isOver = now >= Math.min(looked.leaveBy, looked.keptUntil ?? looked.leaveBy);
+      return isOver ? beAbsent(looked, now, found) : leave(looked, now);
+    }
     case 'absent':
       return beAbsent(looked, now, found);
     default:
@@ -185,7 +238,7 @@ function pursue(state: AddressState, now: number, found: Found): AddressStep {
 }
 
 function beAbsent(state: AddressState, now: number, found: Found): AddressStep {
-  const broken = breakOff(state, 'put');
+  const broken = breakOff(state, 'put', 'close');
   const { running, keptUntil, retryAt } = broken.state;
   const isThere = keptUntil !== null || found.present.length > 0;
   if (running !== null || !isThere || now < retryAt) return broken;
@@ -197,12 +250,24 @@ function beAbsent(state: AddressState, now: number, found: Found): AddressStep {
   ]);
 }
 
-/** The kernel is to remove them soon, should nobody here be able to. */
+/**
+ * Until they go the kernel is to remove them soon, should nobody here be able to. From when the door is closed on,
+ * connections only end: when there is none left nobody can be cut off any more by their removal.
+ */
 function leave(state: AddressState, now: number): AddressStep {
   const { running, keptUntil, leaveBy } = state;
-  const isTold = keptUntil === null || state.putFor === leaveBy;
-  if (running !== null || isTold || now < state.retryAt) return only(state);
-  return put(state, leaveBy, LEAVE_WITHIN_MS / 1_000, now);
+  if (running !== null || keptUntil === null || now < state.retryAt) return only(state);
+  const isEnding = keptUntil - now <= LEAVING_LEFT_MS && now <= lastRenewalAt(state);
+  if (isEnding || keptUntil > now + LEAVING_LIFE_S * 1_000) {
+    return put(state, leaveBy, LEAVING_LIFE_S, now);
+  }
+  const isTime = state.hasSuccessor && now >= state.closeBy;
+  if (state.isClosed || !isTime) return only(state);
+  return only({ ...state, running: { kind: 'close' } }, [{ kind: 'close' }]);
+}
+
+function lastRenewalAt({ leaveBy, renewUntil }: AddressState): number {
+  return Math.min(leaveBy - LEAVING_LEFT_MS, renewUntil);
 }
 
 function bePresent(
@@ -236,7 +301,7 @@ function bePresent(
 
 function put(state: AddressState, putFor: number, lifeS: number, now: number): AddressStep {
   return only({ ...state, putFor, running: { kind: 'put', startedAt: now, lifeS } }, [
-    { kind: 'put', lifeS },
+    { kind: 'put', lifeS, isAnew: state.keptUntil === null },
   ]);
 }
 

@@ -4,62 +4,14 @@ import {
   lifeTimeS,
   MOST_LATE_MS,
 } from '@understudy/heartbeat/address/plan/life-time';
-import type {
-  AddressEvent,
-  AddressState,
-  Aim,
-  Found,
-} from '@understudy/heartbeat/address/plan/state';
-import {
-  addressWakeAt,
-  initialAddress,
-  LEAVE_WITHIN_MS,
-  LOOK_EVERY_MS,
-  stepAddress,
-} from '@understudy/heartbeat/address/plan/step';
+import { addressWakeAt, LOOK_EVERY_MS } from '@understudy/heartbeat/address/plan/step';
 import test from 'ava';
 import fc from 'fast-check';
-
-const ADDRESS = '10.0.0.10/24';
-const here: Found = { present: [ADDRESS], missing: [] };
-const away: Found = { present: [], missing: [ADDRESS] };
-const unknown: Found = { present: [], missing: [] };
-const MARGIN_MS = 120;
-
-/** Under a lease that ends at this instant. */
-function presentUntil(leaseUntil: number, term = 7n): Aim {
-  return { kind: 'present', term, trustedUntil: leaseUntil - MARGIN_MS, leaseUntil };
-}
-
-/** Plays events in order, each at its instant and with what the kernel has then; says what was to be done. */
-class Play {
-  state: AddressState = initialAddress(0);
-
-  at(now: number, event: AddressEvent, found: Found): string[] {
-    const step = stepAddress(this.state, event, now, found);
-    this.state = step.state;
-    return step.effects.map((effect) => {
-      if (effect.kind === 'put') return `put ${effect.lifeS}`;
-      return effect.kind === 'tell' ? effect.story.kind : effect.kind;
-    });
-  }
-
-  aim(now: number, aim: Aim, found: Found): string[] {
-    return this.at(now, { kind: 'aim', aim }, found);
-  }
-
-  /** From the start to a host that has the addresses, under a lease of two seconds that began at 1,000. */
-  static held(): Play {
-    const play = new Play();
-    play.aim(1_000, presentUntil(3_000), away);
-    play.at(1_010, { kind: 'put-done' }, here);
-    return play;
-  }
-}
+import { away, here, MARGIN_MS, Play, presentUntil, unknown } from './play.ts';
 
 test('the addresses are added when the controller serves, announced, and renewed with the lease', (t) => {
   const play = new Play();
-  t.deepEqual(play.aim(1_000, presentUntil(3_000), away), ['put 2']);
+  t.deepEqual(play.aim(1_000, presentUntil(3_000), away), ['put anew 2']);
   t.deepEqual(play.at(1_005, { kind: 'tick' }, away), [], 'one command at a time');
   t.deepEqual(play.at(1_010, { kind: 'put-done' }, here), ['address-added', 'announce']);
   t.deepEqual(play.aim(1_600, presentUntil(3_600), here), ['put 2']);
@@ -138,26 +90,6 @@ test('trust that ran out removes, whatever the role says', (t) => {
   const play = Play.held();
   t.true(addressWakeAt(play.state) < 3_000);
   t.deepEqual(play.at(30_000, { kind: 'tick' }, away), ['remove'], 'and nothing is put');
-});
-
-test('after a hand-over the addresses stay until nothing is under way, and the kernel knows the limit', (t) => {
-  const play = Play.held();
-  t.deepEqual(play.aim(1_500, { kind: 'leaving' }, here), ['put 1']);
-  t.deepEqual(play.at(1_510, { kind: 'put-done' }, here), []);
-  t.deepEqual(play.at(1_520, { kind: 'quiet' }, here), [], 'who comes now is still received');
-  t.deepEqual(play.at(1_600, { kind: 'successor-serves' }, here), []);
-  t.deepEqual(play.at(1_610, { kind: 'quiet' }, here), ['remove']);
-  t.deepEqual(play.at(1_620, { kind: 'removed' }, unknown), ['address-removed']);
-  t.deepEqual(play.at(1_700, { kind: 'quiet' }, unknown), []);
-});
-
-test('after a hand-over they do not stay longer than the limit', (t) => {
-  const play = Play.held();
-  play.aim(1_500, { kind: 'leaving' }, here);
-  play.at(1_510, { kind: 'put-done' }, here);
-  t.is(addressWakeAt(play.state), 2_000);
-  t.deepEqual(play.at(2_000, { kind: 'tick' }, here), []);
-  t.deepEqual(play.at(1_500 + LEAVE_WITHIN_MS, { kind: 'tick' }, here), ['remove']);
 });
 
 test('a command that took long is repeated with less time, if that makes a difference', (t) => {

@@ -1,4 +1,9 @@
-import { announceCommand, putCommand, removeCommand } from '@understudy/heartbeat/address/commands';
+import {
+  announceCommand,
+  closeCommands,
+  putCommand,
+  removeCommands,
+} from '@understudy/heartbeat/address/commands';
 import { rightsOfChildren } from '@understudy/heartbeat/address/facts';
 import {
   type AddressFacts,
@@ -89,8 +94,24 @@ test('programs of root may do what is not ruled out, those of others what is amb
 test('an address is put for a time, one of IPv6 at once and for nobody of this host', (t) => {
   t.is(putCommand(four, 3), 'addr replace 10.0.0.10/24 dev eth0 valid_lft 3 preferred_lft 3');
   t.is(putCommand(six, 3), 'addr replace fd00::a/64 dev eth0 nodad valid_lft 3 preferred_lft 0');
-  t.is(removeCommand(four), 'addr flush to 10.0.0.10/32');
-  t.is(removeCommand(six), 'addr flush to fd00::a/128');
+});
+
+test('an address goes together with what closed its door', (t) => {
+  t.deepEqual(removeCommands(four), [
+    'addr flush to 10.0.0.10/32',
+    'route del broadcast 10.0.0.10 table local',
+  ]);
+  t.deepEqual(removeCommands(six), [
+    'addr flush to fd00::a/128',
+    'route del anycast fd00::a table local metric 1',
+  ]);
+  t.deepEqual(closeCommands(four), [
+    'route replace broadcast 10.0.0.10 dev eth0 table local scope link src 10.0.0.10',
+  ]);
+  t.deepEqual(closeCommands(six), [
+    'route replace anycast fd00::a dev eth0 table local metric 1 expires 5',
+    'route del local fd00::a table local proto kernel',
+  ]);
 });
 
 test('an address of IPv4 is announced in both ways by turns', (t) => {
