@@ -11,6 +11,8 @@ export interface HaproxyOptions extends LbFacts {
   readonly ca: string | null;
   /** A page about its state, on loopback. */
   readonly stats: boolean;
+  /** It runs in a container: it is nobody special there, and the addresses of names change. */
+  readonly container: boolean;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface HaproxyOptions extends LbFacts {
 export function haproxyConfig(options: HaproxyOptions): string {
   const sections = [
     head(options),
-    GLOBAL,
+    options.container ? CONTAINER_GLOBAL : GLOBAL,
     seesInside(options) ? httpDefaults(options) : tcpDefaults(options),
     frontend(options),
     knownBackend(options),
@@ -38,9 +40,10 @@ function seesInside({ check, controllers }: HaproxyOptions): boolean {
 }
 
 function head(options: HaproxyOptions): string {
-  const { pair, check } = options;
+  const { pair, check, container } = options;
+  const form = container ? `${check} --container` : check;
   return `# HAProxy before the pair ${pair}: one URL, which leads to the controller that is active.
-# Written by \`understudy install lb haproxy --check ${check}\`. Look at it with \`haproxy -c -f FILE\`.
+# Written by \`understudy install lb haproxy --check ${form}\`. Look at it with \`haproxy -c -f FILE\`.
 #
 ${controllerComments(options)}
 #
@@ -50,9 +53,17 @@ ${controllerComments(options)}
 
 const GLOBAL = `global
     log stdout format raw daemon
-    # Leave these out where it is not started as root, as in a container.
+    # Leave these out where it is not started as root.
     user haproxy
     group haproxy`;
+
+const CONTAINER_GLOBAL = `global
+    log stdout format raw daemon
+
+# Whatever resolves names for this container.
+resolvers container
+    parse-resolv-conf
+    hold valid 1s`;
 
 /** Both forms wait, and for the same times. */
 function patience({ pace }: LbFacts): string {
@@ -169,8 +180,12 @@ const TCP_CHECK = `    # Whose port is open is active. After a switch-over both 
 const NAMES = `    # Names are looked up once, at the start; one that is not found does not keep HAProxy from starting.
     default-server init-addr last,libc,none\n`;
 
-function named({ controllers }: LbFacts): string {
-  return controllers.some(({ controller }) => isName(controller)) ? NAMES : '';
+const CONTAINER_NAMES = `    # Names are looked up each second: a container that was started again may have another address.
+    default-server resolvers container init-addr none\n`;
+
+function named({ controllers, container }: HaproxyOptions): string {
+  if (!controllers.some(({ controller }) => isName(controller))) return '';
+  return container ? CONTAINER_NAMES : NAMES;
 }
 
 function checkedServer(

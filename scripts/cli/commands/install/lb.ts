@@ -21,6 +21,7 @@ interface BalancerOptions extends OutOptions {
 interface HaproxyCommandOptions extends BalancerOptions {
   readonly ca?: string;
   readonly check: 'http' | 'tcp';
+  readonly container?: true;
   readonly stats?: true;
 }
 
@@ -52,14 +53,16 @@ function addHaproxy(lb: Command): void {
       '--ca <file>',
       'over TLS: the authority of the pair, on the host of HAProxy (default: tls.ca of the configuration)',
     )
+    .option('--container', 'for a container: names are looked up again and again')
     .option('--stats', 'a page about its state, at 127.0.0.1:8404')
     .action(async (options: HaproxyCommandOptions, command: Command) => {
       const { haproxyConfig } = await import('../../../install/lb/haproxy.ts');
-      const { check, stats } = options;
+      const { check } = options;
+      const [stats, container] = [options.stats === true, options.container === true];
       const facts = await factsFor(command, options);
       requireOneScheme(facts.controllers);
       const ca = options.ca ?? facts.ca;
-      await give(haproxyConfig({ ...facts, ca, check, stats: stats === true }), options);
+      await give(haproxyConfig({ ...facts, ca, check, stats, container }), options);
     });
 }
 

@@ -2,7 +2,11 @@ import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { findControllers } from '@understudy/scripts/install/lb/controllers';
+import { haproxyConfig } from '@understudy/scripts/install/lb/haproxy';
+import { paceOf } from '@understudy/scripts/install/lb/pace';
 import { describeConfig } from '@understudy/shared/runtime/config/describe';
+import { loadControllerHostConfig } from '@understudy/shared/runtime/config/load';
 import test, { type ExecutionContext } from 'ava';
 import { parse } from 'yaml';
 
@@ -80,6 +84,24 @@ test('the compose file makes a pair and agents whose configurations are good', (
     ['w1', 'AGENT', 'worker'],
     ['w2', 'AGENT', 'worker'],
   ]);
+});
+
+test('the file of HAProxy beside it is what the command writes for that pair', async (t) => {
+  const env = {
+    ...{ UNDERSTUDY_PAIR: 'main', UNDERSTUDY_NODE: 'a', UNDERSTUDY_TOKEN: 'a-token' },
+    UNDERSTUDY_DATABASE: 'postgres://understudy@database/understudy',
+    UNDERSTUDY_HEARTBEAT_URL: 'http://a:7400',
+    UNDERSTUDY_HEARTBEAT_PEERS: '["http://b:7400"]',
+    UNDERSTUDY_CONTROLLER_URL: 'http://a:7300',
+  };
+  const config = loadControllerHostConfig({ file: null, env });
+  const text = haproxyConfig({
+    ...{ pair: config.pair, pace: paceOf(config), check: 'http', ca: null, stats: false },
+    controllers: await findControllers({ config, given: ['http://b:7300'] }),
+    listen: [{ host: '0.0.0.0', port: 7300 }],
+    container: true,
+  });
+  t.is(readFileSync(join(folder, 'haproxy.cfg'), 'utf8'), text);
 });
 
 test('the entry point is a script that every sh understands', (t) => {

@@ -27,7 +27,7 @@ const facts = {
   ],
   pace,
 };
-const http = { ...facts, check: 'http', ca: null, stats: false } as const;
+const http = { ...facts, check: 'http', ca: null, stats: false, container: false } as const;
 
 /** The lines that are no comments, without their margins. */
 function settings(text: string): string[] {
@@ -114,6 +114,17 @@ test('a name may be unknown when HAProxy starts', (t) => {
   const lines = settings(haproxyConfig({ ...http, controllers: named }));
   t.true(lines.includes('default-server init-addr last,libc,none'));
   t.false(haproxyConfig(http).includes('init-addr'));
+});
+
+test('in a container HAProxy looks names up again and again, and is nobody special', (t) => {
+  const named = [controllerAt('a', 'one.example'), controllerAt('b', 'two.example')];
+  const lines = settings(haproxyConfig({ ...http, controllers: named, container: true }));
+  const follows = lines.filter(
+    (line) => line === 'default-server resolvers container init-addr none',
+  );
+  t.is(follows.length, 2, 'in each backend');
+  t.true(lines.includes('resolvers container'));
+  t.false(lines.some((line) => /^(user|group) /.test(line)));
 });
 
 test('nginx never repeats what it sent and does not only read, but for what does the same twice', (t) => {
