@@ -12,7 +12,7 @@ import {
   watchBoth,
   withAddresses,
 } from './addresses.ts';
-import { makeCuts } from './cuts.ts';
+import { type Cuts, makeCuts } from './cuts.ts';
 import { type Stage, stageOf } from './stage.ts';
 
 const onHosts = stageOf(withAddresses);
@@ -34,6 +34,22 @@ async function movesInTime(t: ExecutionContext, stage: Stage, cut: () => void): 
   for (const user of users) await answeredBy(user, before.passive.node);
   await Promise.all(users.map((user) => user.stop()));
   goneInTime(t, samplers, before.active.node, cutAt + toNs(bounds.fenceMs + BUSY_MS));
+}
+
+/** A pair whose agents work and whose addresses are watched, before anything is cut. */
+async function atWork(t: ExecutionContext, stage: Stage) {
+  const cuts = makeCuts(t, stage);
+  const samplers = await watchBoth(stage);
+  await stage.scenario.submitTwenty();
+  return { cuts, samplers };
+}
+
+/** The end of a fault in which nobody moves, nor when it is healed. */
+async function endsUnmoved({ scenario }: Stage, cuts: Cuts): Promise<void> {
+  await scenario.nothingHappened();
+  cuts.heal();
+  await scenario.judge();
+  await scenario.nothingHappened();
 }
 
 function goneInTime(
@@ -108,18 +124,13 @@ onHosts(
   async (t, stage) => {
     const { scenario } = stage;
     const { cluster, before } = scenario;
-    const cuts = makeCuts(t, stage);
-    const samplers = await watchBoth(stage);
-    await scenario.submitTwenty();
+    const { cuts, samplers } = await atWork(t, stage);
     cuts.filterOf(before.active.node).cut(cuts.host(before.passive.node));
     for (const host of cluster.hosts) {
       await host.until('to miss its peer', ({ peers }) => peers.every((peer) => !peer.reachable));
     }
     await faultLasts(3 * before.activeStatus.timings.ttlMs);
-    await scenario.nothingHappened();
-    cuts.heal();
-    await scenario.judge();
-    await scenario.nothingHappened();
+    await endsUnmoved(stage, cuts);
     await onlyOn(samplers, before.active.node);
   },
 );
@@ -129,9 +140,7 @@ onHosts(
   async (t, stage) => {
     const { scenario } = stage;
     const { before } = scenario;
-    const cuts = makeCuts(t, stage);
-    const samplers = await watchBoth(stage);
-    await scenario.submitTwenty();
+    const { cuts, samplers } = await atWork(t, stage);
     cuts.isolate(before.passive.node);
     await before.passive.until('to miss its peer', ({ peers }) => peers.every((p) => !p.reachable));
     await faultLasts(3 * before.activeStatus.timings.ttlMs);
@@ -139,10 +148,7 @@ onHosts(
     t.is(status?.role, 'passive');
     t.is(status?.ready, false);
     for (const { samples } of samplers) t.is(lastHeldAt(samples, before.passive.node), null);
-    await scenario.nothingHappened();
-    cuts.heal();
-    await scenario.judge();
-    await scenario.nothingHappened();
+    await endsUnmoved(stage, cuts);
   },
 );
 
@@ -151,17 +157,13 @@ onHosts(
   async (t, stage) => {
     const { scenario } = stage;
     const { cluster, before } = scenario;
-    const cuts = makeCuts(t, stage);
-    const samplers = await watchBoth(stage);
-    await scenario.submitTwenty();
+    const { cuts, samplers } = await atWork(t, stage);
     for (const { node } of cluster.hosts) cuts.filterOf(node).cut(cuts.database);
     await before.active.until('to be in failsafe', ({ failsafe }) => failsafe);
     await faultLasts(2 * before.activeStatus.timings.ttlMs);
     t.true((await before.active.status())?.failsafe);
     for (const { samples } of samplers) t.is(lastHeldAt(samples, before.passive.node), null);
-    cuts.heal();
-    await scenario.judge();
-    await scenario.nothingHappened();
+    await endsUnmoved(stage, cuts);
     await onlyOn(samplers, before.active.node);
   },
 );
@@ -171,9 +173,7 @@ onHosts(
   async (t, stage) => {
     const { scenario } = stage;
     const { cluster, before, bounds, termBefore } = scenario;
-    const cuts = makeCuts(t, stage);
-    const samplers = await watchBoth(stage);
-    await scenario.submitTwenty();
+    const { cuts, samplers } = await atWork(t, stage);
     for (const { node } of cluster.hosts) cuts.isolate(node);
     const cutAt = process.hrtime.bigint();
     await before.active.until('to fence itself', (status) => status.role === 'passive');

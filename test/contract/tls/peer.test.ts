@@ -10,10 +10,10 @@ import { silentLog } from '@understudy/shared/runtime/log';
 import type { Credentials } from '@understudy/shared/runtime/tls/credentials';
 import type { Member } from '@understudy/shared/runtime/tls/member';
 import { nothingRevoked } from '@understudy/shared/runtime/tls/revoked';
-import { makeServer } from '@understudy/shared/runtime/tls/server';
 import test, { type ExecutionContext } from 'ava';
 import Koa from 'koa';
 import { TestAuthority } from '../../support/certificates.ts';
+import { listen } from './listening.ts';
 
 const token = 'the-token-of-the-pair';
 
@@ -49,24 +49,12 @@ async function nodeB(t: ExecutionContext, authority: TestAuthority): Promise<Ans
   });
   const app = new Koa().use(routes);
   const credentials = await authority.credentials(authority.node('b'));
-  const url = await listen(t, credentials, app.callback());
+  const url = await urlOf(t, credentials, app.callback());
   return { url, refused, heard };
 }
 
-async function listen(
-  t: ExecutionContext,
-  credentials: Credentials,
-  handle: Parameters<typeof makeServer>[2],
-): Promise<string> {
-  const server = makeServer({}, credentials, handle);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    credentials.close();
-    server.close();
-    server.closeAllConnections();
-  });
-  return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+async function urlOf(...serving: Parameters<typeof listen>): Promise<string> {
+  return `https://127.0.0.1:${(await listen(...serving)).port}`;
 }
 
 /** What node a comes to know of the peer at that URL, showing the certificate of `member`; null: all is well. */
@@ -153,7 +141,7 @@ test('F120: whoever has the token and no certificate, or one of another authorit
 test('F120: a node that answers for another one is not believed, though it has the token', async (t) => {
   const authority = await authorityOf(t);
   const credentials = await authority.credentials(authority.node('c'));
-  const url = await listen(t, credentials, async (request, response) => {
+  const url = await urlOf(t, credentials, async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const { nonce } = JSON.parse(Buffer.concat(chunks).toString());

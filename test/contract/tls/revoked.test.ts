@@ -1,20 +1,18 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { type Agent, request } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import { NodeAgent } from '@understudy/shared/runtime/tls/connect';
 import { Credentials, type Replacement } from '@understudy/shared/runtime/tls/credentials';
 import type { Member } from '@understudy/shared/runtime/tls/member';
-import { makeServer } from '@understudy/shared/runtime/tls/server';
 import { doubtOf } from '@understudy/shared/runtime/tls/shown';
 import test, { type ExecutionContext } from 'ava';
 import { put, TestAuthority } from '../../support/certificates.ts';
+import { listen } from './listening.ts';
 
 interface Stage {
   readonly authority: TestAuthority;
-  readonly server: Server;
   readonly own: Credentials;
   readonly port: number;
   /** A process of that member, and how it connects. */
@@ -27,17 +25,10 @@ async function stage(t: ExecutionContext): Promise<Stage> {
   t.teardown(() => authority.remove());
   await authority.revoke([]);
   const own = await authority.credentials(authority.node('a'));
-  const server = makeServer({}, own, ({ socket, url = '' }, response) => {
+  const { port } = await listen(t, own, ({ socket, url = '' }, response) => {
     const doubt = doubtOf(socket, authority.agent(url.slice(1)));
     response.write(doubt === null ? 'welcome' : `${doubt.code}: ${doubt.message}`);
     if (doubt !== null) response.end();
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    own.close();
-    server.close();
-    server.closeAllConnections();
   });
   const process = async (member: Member) => {
     const credentials = await authority.credentials(member);
@@ -48,7 +39,7 @@ async function stage(t: ExecutionContext): Promise<Stage> {
     });
     return { credentials, agent };
   };
-  return { authority, server, own, port: (server.address() as AddressInfo).port, process };
+  return { authority, own, port, process };
 }
 
 /** The first words of an answer, which goes on, and when it breaks. */

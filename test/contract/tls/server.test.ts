@@ -15,6 +15,7 @@ import { makeServer } from '@understudy/shared/runtime/tls/server';
 import { doubtOf } from '@understudy/shared/runtime/tls/shown';
 import test, { type ExecutionContext } from 'ava';
 import { DAY_MS, put, TestAuthority } from '../../support/certificates.ts';
+import { listen } from './listening.ts';
 
 interface Stage {
   readonly authority: TestAuthority;
@@ -29,18 +30,11 @@ async function stage(t: ExecutionContext, acceptsPlain = false): Promise<Stage> 
   const self = authority.node('a');
   const files = await authority.write(self);
   const own = await Credentials.open({ files, self, wallMs: Date.now, acceptsPlain });
-  const server = makeServer({}, own, ({ socket }, response) => {
+  const { server, port } = await listen(t, own, ({ socket }, response) => {
     response.end(doubtOf(socket, authority.agent('w1'))?.code ?? 'welcome');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    own.close();
-    server.close();
-    server.closeAllConnections();
-    authority.remove();
-  });
-  return { authority, server, own, port: (server.address() as AddressInfo).port };
+  t.teardown(() => authority.remove());
+  return { authority, server, own, port };
 }
 
 function ask(port: number, options: RequestOptions): Promise<string> {

@@ -5,7 +5,10 @@ import {
   startHaproxy,
 } from '../../support/balancer/balancer.ts';
 import { type Asked, failedOf, putShelf, Users } from '../../support/balancer/users.ts';
+import { faultLasts } from '../../support/cluster/eventually.ts';
 import type { Cluster } from '../../support/cluster.ts';
+import { servingFaults } from '../../support/invariants/service.ts';
+import type { Scenario } from '../scenario.ts';
 
 /**
  * Of a pair whose requests are counted: nothing but what a test does may end a controller, not a busy machine on
@@ -15,6 +18,9 @@ export const STEADY = {
   agents: [],
   host: { controller: { health: { every: '1s', timeout: '5s', failures: 3 } } },
 };
+
+/** Before and after what happens, so that both controllers are asked for a while. */
+export const CALM_MS = 1_500;
 
 export interface Behind {
   readonly haproxy: Balancer;
@@ -41,6 +47,27 @@ export async function putBehind(
   const users = new Users({ url, token, keepAlive, ca });
   t.teardown(() => users.close());
   return { haproxy, users };
+}
+
+/**
+ * A switch-over while users ask so often: none of their requests fails, before it, in it, and when the old controller,
+ * which sends on for five seconds, is ended.
+ */
+export async function switchOverFailsNobody(
+  t: ExecutionContext,
+  { cluster }: Scenario,
+  { users, perSecond }: { readonly users: Users; readonly perSecond: number },
+): Promise<void> {
+  const load = users.start(perSecond);
+  await faultLasts(CALM_MS);
+  const { code, stderr } = await cluster.command(['switchover']);
+  t.is(code, 0, stderr);
+  await faultLasts(5_000 + CALM_MS);
+  const asked = await load.stop();
+  t.deepEqual(failedOf(asked), [], `of ${asked.length}`);
+  const answers = asked.flatMap(({ served }) => served ?? []);
+  t.deepEqual([...new Set(answers.map(({ node }) => node))].toSorted(), ['a', 'b']);
+  t.deepEqual(servingFaults(answers), []);
 }
 
 /** What must not be repeated may be lost with the controller that was answering it; nothing else may fail. */

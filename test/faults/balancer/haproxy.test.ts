@@ -1,14 +1,11 @@
 import test from 'ava';
 import { needing } from '../../support/balancer/needing.ts';
-import { failedOf } from '../../support/balancer/users.ts';
 import { faultLasts } from '../../support/cluster/eventually.ts';
 import { servingFaults } from '../../support/invariants/service.ts';
 import { Scenario } from '../scenario.ts';
-import { onlyPlainLost, putBehind, STEADY } from './behind.ts';
+import { CALM_MS, onlyPlainLost, putBehind, STEADY, switchOverFailsNobody } from './behind.ts';
 
 const PER_SECOND = 100;
-/** Before and after what happens, so that both controllers are asked for a while. */
-const CALM_MS = 1_500;
 
 const begin = Scenario.shared(test, STEADY);
 
@@ -30,19 +27,8 @@ for (const [form, { more, keepAlive }] of Object.entries(forms)) {
     `F83: no request of ${PER_SECOND} a second fails in a switch-over behind an HAProxy ${form}`,
     needing(['haproxy'], async (t) => {
       const scenario = await begin(t);
-      const { cluster } = scenario;
-      const { users } = await putBehind(t, cluster, { more, keepAlive });
-      const load = users.start(PER_SECOND);
-      await faultLasts(CALM_MS);
-      const { code, stderr } = await cluster.command(['switchover']);
-      t.is(code, 0, stderr);
-      // The old controller sends on for five seconds and is ended then.
-      await faultLasts(5_000 + CALM_MS);
-      const asked = await load.stop();
-      t.deepEqual(failedOf(asked), [], `of ${asked.length}`);
-      const answers = asked.flatMap(({ served }) => served ?? []);
-      t.deepEqual([...new Set(answers.map(({ node }) => node))].toSorted(), ['a', 'b']);
-      t.deepEqual(servingFaults(answers), []);
+      const { users } = await putBehind(t, scenario.cluster, { more, keepAlive });
+      await switchOverFailsNobody(t, scenario, { users, perSecond: PER_SECOND });
       await scenario.judge();
     }),
   );

@@ -1,12 +1,10 @@
 import test from 'ava';
 import { startNginx } from '../../support/balancer/balancer.ts';
 import { needing } from '../../support/balancer/needing.ts';
-import { failedOf, putShelf, runIn, runsOnShelf, Users } from '../../support/balancer/users.ts';
-import { faultLasts } from '../../support/cluster/eventually.ts';
+import { putShelf, runIn, runsOnShelf, Users } from '../../support/balancer/users.ts';
 import { makeCluster } from '../../support/cluster.ts';
-import { servingFaults } from '../../support/invariants/service.ts';
 import { Scenario } from '../scenario.ts';
-import { STEADY } from './behind.ts';
+import { STEADY, switchOverFailsNobody } from './behind.ts';
 
 const DIES = 'after-commit-before-reply';
 
@@ -19,16 +17,7 @@ test.serial(
     const { url } = await startNginx(t, cluster);
     const users = new Users({ url, token: cluster.facts.token, keepAlive: true });
     t.teardown(() => users.close());
-    const load = users.start(100);
-    await faultLasts(1_500);
-    t.is((await cluster.command(['switchover'])).code, 0);
-    // The old controller sends on for five seconds and is ended then.
-    await faultLasts(6_500);
-    const asked = await load.stop();
-    t.deepEqual(failedOf(asked), [], `of ${asked.length}`);
-    const answers = asked.flatMap(({ served }) => served ?? []);
-    t.deepEqual([...new Set(answers.map(({ node }) => node))].toSorted(), ['a', 'b']);
-    t.deepEqual(servingFaults(answers), []);
+    await switchOverFailsNobody(t, scenario, { users, perSecond: 100 });
     await scenario.judge();
   }),
 );

@@ -1,11 +1,9 @@
 import test from 'ava';
 import { needing } from '../../support/balancer/needing.ts';
-import { failedOf } from '../../support/balancer/users.ts';
 import { TestAuthority } from '../../support/certificates.ts';
-import { eventually, faultLasts } from '../../support/cluster/eventually.ts';
-import { servingFaults } from '../../support/invariants/service.ts';
+import { eventually } from '../../support/cluster/eventually.ts';
 import { Scenario } from '../scenario.ts';
-import { putBehind, STEADY } from './behind.ts';
+import { putBehind, STEADY, switchOverFailsNobody } from './behind.ts';
 
 const PER_SECOND = 50;
 const begin = Scenario.shared(test, { ...STEADY, tls: true });
@@ -20,17 +18,7 @@ test.serial(
       what: 'HAProxy to know by a verified answer who is not active',
     });
     t.notRegex(haproxy.said, /DOWN/);
-    const load = users.start(PER_SECOND);
-    await faultLasts(1_500);
-    const { code, stderr } = await cluster.command(['switchover']);
-    t.is(code, 0, stderr);
-    // The old controller sends on for five seconds and is ended then.
-    await faultLasts(6_500);
-    const asked = await load.stop();
-    t.deepEqual(failedOf(asked), [], `of ${asked.length}`);
-    const answers = asked.flatMap(({ served }) => served ?? []);
-    t.deepEqual([...new Set(answers.map(({ node }) => node))].toSorted(), ['a', 'b']);
-    t.deepEqual(servingFaults(answers), []);
+    await switchOverFailsNobody(t, scenario, { users, perSecond: PER_SECOND });
     await scenario.judge();
   }),
 );
