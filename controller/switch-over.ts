@@ -106,17 +106,21 @@ export class SwitchOver {
   /** The tenure is somebody else's: this process only sends on what it gets, for the rest of its life. */
   forward(to: string): void {
     if (this.#phase === 'forwarding') return;
-    const { pair, node, credentials, guard, server } = this.#parts;
+    const { pair, node, credentials, guard, server, isAddressMoving } = this.#parts;
     const { scheduler, dispatcher, agents, failpoints } = this.#parts;
     this.#phase = 'forwarding';
-    if (this.#parts.isAddressMoving) server.sendIdleAway();
+    if (isAddressMoving) server.sendIdleAway();
     guard.hold();
     scheduler.stop();
     dispatcher.stop();
     for (const each of this.#parts.background) each.stop();
     agents.leave(to);
     const onForward = () => failpoints.pass('during-forward');
-    server.divert(new Forwarder({ to, pair, credentials, name: node, onForward }).answer);
+    const forwarder = new Forwarder({
+      ...{ to, pair, credentials, name: node },
+      ...{ isAddressMoving, onForward },
+    });
+    server.divert(forwarder.answer);
   }
 
   /** What ends may begin something else, so all are looked at again after each wait. */

@@ -31,6 +31,11 @@ export interface ForwarderOptions {
   readonly credentials: ClientCredentials | null;
   /** What this forwarder calls itself in `Via`. */
   readonly name: string;
+  /**
+   * Users come under an address that moves with the role, when nobody is connected any more: an answer that follows
+   * something, and has no end of its own, soon ends.
+   */
+  readonly isAddressMoving: boolean;
   /** Called before a request is sent on. */
   readonly onForward: () => void;
 }
@@ -48,6 +53,8 @@ type Body =
 /** The other controller opens its port at this moment: it is tried again so soon, and for so long. */
 const RETRY_EVERY_MS = 5;
 const RETRY_FOR_MS = 2_000;
+/** What follows something is followed here for so long. */
+const FOLLOWED_FOR_MS = 500;
 /** A body up to this length is kept, so that it can be sent again. */
 const KEPT_BODY_BYTES = 256 * 1024;
 
@@ -174,6 +181,9 @@ export class Forwarder {
         else begin();
       });
       onward.once('response', (incoming) => {
+        if (this.#options.isAddressMoving && isFollowing(request, incoming)) {
+          endLater(incoming, response);
+        }
         relay(incoming, response).then(() => resolve({ type: 'answered' }), give);
       });
     });
@@ -214,6 +224,20 @@ function relay(incoming: IncomingMessage, response: ServerResponse): Promise<voi
     response.once('close', resolve);
     incoming.pipe(response);
   });
+}
+
+/** Streams of events, and logs that are followed, go on until somebody goes. */
+function isFollowing(request: IncomingMessage, incoming: IncomingMessage): boolean {
+  const isOfEvents = /^text\/event-stream/.test(incoming.headers['content-type'] ?? '');
+  return isOfEvents || /[?&]follow=true(&|$)/.test(request.url ?? '');
+}
+
+function endLater(incoming: IncomingMessage, response: ServerResponse): void {
+  const limit = setTimeout(() => {
+    incoming.unpipe(response);
+    response.end(() => incoming.destroy());
+  }, FOLLOWED_FOR_MS);
+  response.once('close', () => clearTimeout(limit));
 }
 
 /** A small body is read before it is sent, so that it can be sent again; a large one passes through. */

@@ -217,11 +217,12 @@ export class AddressKeeper {
       }
       lastHeardAt = heardAt;
       const begunAt = performance.now();
-      const isNobodyThere = () => connections.underWay() === 0;
-      // The last look decides, and one may be left out.
-      const isSure = () => !this.#state.isClosed || isNobodyThere();
-      const isQuiet = this.#state.hasSuccessor && isNobodyThere() && isSure();
-      if (isQuiet) this.#dispatch({ kind: 'quiet' });
+      if (this.#state.hasSuccessor) {
+        const first = connections.underWay();
+        // The last look decides, and one may be left out.
+        const isSure = first > 0 || !this.#state.isClosed;
+        this.#dispatch({ kind: 'looked', connections: isSure ? first : connections.underWay() });
+      }
       // Where there are thousands of connections the look takes a while.
       await pause(Math.max(LOOK_FOR_QUIET_EVERY_MS, performance.now() - begunAt));
     }

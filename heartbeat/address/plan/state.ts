@@ -47,6 +47,10 @@ export interface AddressState {
   readonly closeBy: number;
   /** Leaving: the door is closed. Who is connected is answered, and nobody else gets in. */
   readonly isClosed: boolean;
+  /** Leaving, with a closed door: they go then, unless a connection ends before that. */
+  readonly drainBy: number;
+  /** Leaving, with a closed door: there were never fewer connections than that. */
+  readonly fewest: number;
   /** Leaving: they go then, at the latest. */
   readonly leaveBy: number;
   /** Leaving: the next active serves. */
@@ -66,8 +70,8 @@ export type AddressEvent =
   | { readonly kind: 'remove-failed'; readonly error: string }
   /** The node to which the lease was handed over serves, and was heard at that instant. */
   | { readonly kind: 'successor-serves'; readonly heardAt: number }
-  /** No connection under the addresses has anything under way. */
-  | { readonly kind: 'quiet' };
+  /** So many connections under the addresses have something under way. */
+  | { readonly kind: 'looked'; readonly connections: number };
 
 export type AddressEffect =
   /** Adds them, or gives them more time, for so many seconds. Anew: whatever is left of an earlier tenure goes first. */

@@ -17,10 +17,10 @@ export const LOOK_EVERY_MS = 1_000;
  * connections be that ask for nothing: while there is one, somebody is always connected.
  */
 export const OPEN_WITHIN_MS = 1_500;
-/** With a closed door they stay for so long at most: less than a second, after which who was not let in tries again. */
-export const DRAIN_WITHIN_MS = 900;
-/** After a hand-over they stay for so long at most. */
-export const LEAVE_WITHIN_MS = OPEN_WITHIN_MS + DRAIN_WITHIN_MS;
+/** With a closed door they stay for so long after a connection has ended: whoever still is there then won't end soon. */
+export const DRAIN_WITHIN_MS = 2_000;
+/** After a hand-over they stay for so long at most: the old controller sends on for five seconds. */
+export const LEAVE_WITHIN_MS = 4_500;
 /**
  * The kernel keeps them for no longer than that meanwhile, and is told so again when half of it has gone, if the
  * next active was heard within that half: it takes them when it does not hear of us for long (`keeper.ts`).
@@ -47,6 +47,8 @@ export function initialAddress(now: number): AddressState {
     announceAt: now,
     closeBy: 0,
     isClosed: false,
+    drainBy: Number.POSITIVE_INFINITY,
+    fewest: Number.POSITIVE_INFINITY,
     leaveBy: 0,
     hasSuccessor: false,
     renewUntil: Number.POSITIVE_INFINITY,
@@ -72,7 +74,7 @@ export function stepAddress(
 export function addressWakeAt(state: AddressState): number {
   const { aim, running, keptUntil, lookAt } = state;
   const waits = [lookAt];
-  if (aim.kind === 'leaving') waits.push(state.leaveBy);
+  if (aim.kind === 'leaving') waits.push(leavesAt(state));
   if (aim.kind === 'present') waits.push(aim.trustedUntil);
   // What is under way answers by an event of its own.
   if (running !== null) return Math.min(...waits);
@@ -104,10 +106,12 @@ function note(state: AddressState, event: AddressEvent, now: number): AddressSte
       return putDone(state, now);
     case 'put-failed':
       return failed(state, 'add', event.error, now);
-    case 'closed': {
-      const leaveBy = Math.min(state.leaveBy, now + DRAIN_WITHIN_MS);
-      return only({ ...state, running: null, isClosed: true, leaveBy, problem: null });
-    }
+    case 'closed':
+      return only({
+        ...state,
+        ...{ running: null, problem: null, isClosed: true },
+        ...{ drainBy: now + DRAIN_WITHIN_MS, fewest: Number.POSITIVE_INFINITY },
+      });
     case 'close-failed':
       return closeFailed(state, event.error, now);
     case 'removed': {
@@ -123,13 +127,10 @@ function note(state: AddressState, event: AddressEvent, now: number): AddressSte
         hasSuccessor: true,
         renewUntil: event.heardAt + LEAVING_LEFT_MS,
       });
-    case 'quiet':
+    case 'looked':
       // Before the successor serves, whoever comes is still received here, and sent on.
       if (state.aim.kind !== 'leaving' || !state.hasSuccessor) return only(state);
-      // Somebody may come after this look, unless the door was closed before it, or can't be closed.
-      return state.isClosed || state.problem !== null
-        ? only({ ...state, leaveBy: now })
-        : only({ ...state, closeBy: now });
+      return looked(state, event.connections, now);
     default:
       return unreachable(event);
   }
@@ -151,7 +152,8 @@ function turnTo(state: AddressState, aim: Aim, now: number): AddressStep {
   if (aim.kind === 'leaving') {
     const limits = { closeBy: now + OPEN_WITHIN_MS, leaveBy: now + LEAVE_WITHIN_MS };
     const unheard = { hasSuccessor: false, renewUntil: Number.POSITIVE_INFINITY };
-    return only({ ...fresh, ...limits, ...unheard }, broken.effects);
+    const open = { drainBy: Number.POSITIVE_INFINITY };
+    return only({ ...fresh, ...limits, ...unheard, ...open }, broken.effects);
   }
   return only(fresh, broken.effects);
 }
@@ -207,6 +209,16 @@ function failed(
   );
 }
 
+function looked(state: AddressState, connections: number, now: number): AddressStep {
+  const { isClosed, fewest, problem } = state;
+  // Somebody may come after this look, unless the door was closed before it, or can't be closed.
+  const isLast = isClosed || problem !== null;
+  if (connections === 0)
+    return only({ ...state, ...(isLast ? { leaveBy: now } : { closeBy: now }) });
+  if (!isClosed || connections >= fewest) return only(state);
+  return only({ ...state, fewest: connections, drainBy: now + DRAIN_WITHIN_MS });
+}
+
 /** Tried again, unless they can go before that. */
 function closeFailed(state: AddressState, error: string, now: number): AddressStep {
   const isNews = state.problem === null;
@@ -217,21 +229,18 @@ function closeFailed(state: AddressState, error: string, now: number): AddressSt
 }
 
 function pursue(state: AddressState, now: number, found: Found): AddressStep {
-  const looked = now >= state.lookAt ? { ...state, lookAt: now + LOOK_EVERY_MS } : state;
-  const { aim } = looked;
+  const turned = now >= state.lookAt ? { ...state, lookAt: now + LOOK_EVERY_MS } : state;
+  const { aim } = turned;
   switch (aim.kind) {
     case 'present':
       // Nobody is waited for to hear that trust has run out: this host may have been asleep.
       return now < aim.trustedUntil
-        ? bePresent(looked, aim, now, found)
-        : beAbsent(looked, now, found);
-    case 'leaving': {
-      // What the kernel may have removed is not put again: this host may have been asleep.
-      const isOver = now >= Math.min(looked.leaveBy, looked.keptUntil ?? looked.leaveBy);
-      return isOver ? beAbsent(looked, now, found) : leave(looked, now);
-    }
+        ? bePresent(turned, aim, now, found)
+        : beAbsent(turned, now, found);
+    case 'leaving':
+      return now >= leavesAt(turned) ? beAbsent(turned, now, found) : leave(turned, now);
     case 'absent':
-      return beAbsent(looked, now, found);
+      return beAbsent(turned, now, found);
     default:
       return unreachable(aim);
   }
@@ -264,6 +273,11 @@ function leave(state: AddressState, now: number): AddressStep {
   const isTime = state.hasSuccessor && now >= state.closeBy;
   if (state.isClosed || !isTime) return only(state);
   return only({ ...state, running: { kind: 'close' } }, [{ kind: 'close' }]);
+}
+
+/** What the kernel may have removed is not put again: this host may have been asleep. */
+function leavesAt({ leaveBy, drainBy, keptUntil }: AddressState): number {
+  return Math.min(leaveBy, drainBy, keptUntil ?? leaveBy);
 }
 
 function lastRenewalAt({ leaveBy, renewUntil }: AddressState): number {

@@ -28,12 +28,17 @@ const portOf = (server: Server) => (server.address() as AddressInfo).port;
 const urlOf = (server: Server) => `http://127.0.0.1:${portOf(server)}`;
 
 /** A forwarder to somewhere; gives its port. */
-async function forwarder(t: ExecutionContext, to: string): Promise<number> {
+async function forwarder(
+  t: ExecutionContext,
+  to: string,
+  isAddressMoving = false,
+): Promise<number> {
   const { answer } = new Forwarder({
     to,
     pair: 'orders',
     credentials: null,
     name: 'a',
+    isAddressMoving,
     onForward: () => undefined,
   });
   return portOf(await listen(t, (request, response) => answer({ request, response })));
@@ -231,4 +236,27 @@ test('connections to the next controller are kept, those of clients end', async 
     t.is((await ask(port, { agent })).headers.connection, 'close');
   }
   t.is(sockets.size, 1);
+});
+
+for (const [what, type, path] of [
+  ['a stream of events', 'text/event-stream; charset=utf-8', '/events'],
+  ['a log that is followed', 'text/plain', '/log?offset=0&follow=true'],
+] as const) {
+  test(`${what} soon ends where the address moves, with all that came`, async (t) => {
+    const next = await listen(t, (_message, response) => {
+      response.writeHead(200, { 'Content-Type': type }).write('first');
+    });
+    const answer = await ask(await forwarder(t, urlOf(next), true), { path });
+    t.is(answer.status, 200);
+    t.is(answer.body, 'first');
+  });
+}
+
+test('what has an end of its own is not ended where the address moves', async (t) => {
+  const next = await listen(t, (_message, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/plain' }).write('first');
+    setTimeout(() => response.end(' and last'), 1_500);
+  });
+  const answer = await ask(await forwarder(t, urlOf(next), true), { path: '/log?follow=false' });
+  t.is(answer.body, 'first and last');
 });

@@ -7,7 +7,44 @@ import { systemClock } from '@understudy/shared/runtime/clock';
 import { silentLog } from '@understudy/shared/runtime/log';
 import test from 'ava';
 
+const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+
 test('X7: who is connected when the port closes, and was not accepted yet, is answered', async (t) => {
+  const { server, port } = await open();
+  const socket = connect(port, '127.0.0.1');
+  await new Promise((resolve) => process.nextTick(resolve));
+  blockUntilConnected(port);
+  const closed = server.close(5_000);
+  let text = '';
+  socket.on('data', (data) => {
+    text += data.toString();
+  });
+  socket.write(REQUEST);
+  await once(socket, 'close');
+  await closed;
+  t.regex(text, /^HTTP\/1\.1 200 OK/);
+  t.regex(text, /connection: close/i);
+});
+
+test('who asks in the moment in which idle connections are let go of is answered first', async (t) => {
+  const { server, port } = await open();
+  t.teardown(() => server.cutOff());
+  const socket = connect(port, '127.0.0.1');
+  let text = '';
+  socket.on('data', (data) => {
+    text += data.toString();
+  });
+  socket.write(REQUEST);
+  await once(socket, 'data');
+  server.sendIdleAway();
+  socket.write(REQUEST);
+  // The moment has come before anybody could read what has arrived.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000);
+  await once(socket, 'close');
+  t.is(text.match(/HTTP\/1\.1 200 OK/g)?.length, 2);
+});
+
+async function open(): Promise<{ readonly server: ApiServer; readonly port: number }> {
   const trustedUntilNs = systemClock.monotonicNs() + 60_000_000_000n;
   const guard = new TenureGuard(
     { term: 1n, trustedUntilNs },
@@ -17,21 +54,8 @@ test('X7: who is connected when the port closes, and was not accepted yet, is an
   const listen = { host: '127.0.0.1', port };
   const server = new ApiServer({ guard, node: 'a', listen, credentials: null, log: silentLog });
   await server.open((_request, response) => response.end('well'));
-
-  const socket = connect(port, '127.0.0.1');
-  await new Promise((resolve) => process.nextTick(resolve));
-  blockUntilConnected(port);
-  const closed = server.close(5_000);
-  let text = '';
-  socket.on('data', (data) => {
-    text += data.toString();
-  });
-  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-  await once(socket, 'close');
-  await closed;
-  t.regex(text, /^HTTP\/1\.1 200 OK/);
-  t.regex(text, /connection: close/i);
-});
+  return { server, port };
+}
 
 /** Waits for the kernel to complete a connection to this port, while this process can't accept it. */
 function blockUntilConnected(port: number): void {

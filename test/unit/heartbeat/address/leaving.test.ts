@@ -17,6 +17,7 @@ const GIVEN_AT = 1_500;
 const TOOK_MS = 2;
 /** The next active asks so often while it waits. */
 const HEARD_EVERY_MS = 250;
+const LOOK_MS = 10;
 
 /** A host whose lease was handed over a moment ago, and which has told the kernel. */
 function leaving(): Play {
@@ -30,25 +31,38 @@ test('after a hand-over the addresses stay while somebody is connected, and go w
   const play = Play.held();
   t.deepEqual(play.aim(GIVEN_AT, { kind: 'leaving' }, here), ['put 1'], 'the kernel is told');
   t.deepEqual(play.at(1_510, { kind: 'put-done' }, here), []);
-  t.deepEqual(play.at(1_520, { kind: 'quiet' }, here), [], 'who comes now is still received');
+  t.deepEqual(
+    play.at(1_520, { kind: 'looked', connections: 0 }, here),
+    [],
+    'who comes now is still received',
+  );
   t.deepEqual(play.at(1_600, { kind: 'successor-serves', heardAt: 1_600 }, here), []);
-  t.deepEqual(play.at(1_610, { kind: 'quiet' }, here), ['close'], 'somebody may come after a look');
-  t.deepEqual(play.at(1_611, { kind: 'quiet' }, here), [], 'it may not be closed yet');
+  t.deepEqual(
+    play.at(1_610, { kind: 'looked', connections: 0 }, here),
+    ['close'],
+    'somebody may come after a look',
+  );
+  t.deepEqual(
+    play.at(1_611, { kind: 'looked', connections: 0 }, here),
+    [],
+    'it may not be closed yet',
+  );
   t.deepEqual(play.at(1_612, { kind: 'closed' }, here), []);
-  t.deepEqual(play.at(1_614, { kind: 'quiet' }, here), ['remove']);
+  t.deepEqual(play.at(1_614, { kind: 'looked', connections: 0 }, here), ['remove']);
   t.deepEqual(play.at(1_620, { kind: 'removed' }, unknown), ['address-removed']);
-  t.deepEqual(play.at(1_700, { kind: 'quiet' }, unknown), []);
+  t.deepEqual(play.at(1_700, { kind: 'looked', connections: 0 }, unknown), []);
 });
 
 test('where somebody always is connected the door is closed all the same, and they go at the limit', (t) => {
   const play = leaving();
   const done = live(play, 1_600, { heardUntil: Number.POSITIVE_INFINITY });
+  // The kernel was just being told.
+  const closedAt = GIVEN_AT + OPEN_WITHIN_MS + TOOK_MS;
   t.deepEqual(
     done.filter(({ effect }) => !effect.startsWith('put')),
     [
-      // The kernel was just being told.
-      { at: GIVEN_AT + OPEN_WITHIN_MS + TOOK_MS, effect: 'close' },
-      { at: GIVEN_AT + LEAVE_WITHIN_MS, effect: 'remove' },
+      { at: closedAt, effect: 'close' },
+      { at: closedAt + TOOK_MS + DRAIN_WITHIN_MS, effect: 'remove' },
     ],
   );
   t.true(done.length >= 5, 'the kernel would have removed them');
@@ -57,10 +71,27 @@ test('where somebody always is connected the door is closed all the same, and th
 test('behind a closed door nobody is waited for longer than a moment', (t) => {
   const play = leaving();
   play.at(1_600, { kind: 'successor-serves', heardAt: 1_600 }, here);
-  play.at(1_610, { kind: 'quiet' }, here);
+  play.at(1_610, { kind: 'looked', connections: 0 }, here);
   play.at(1_612, { kind: 'closed' }, here);
-  const done = live(play, 1_613).filter(({ effect }) => !effect.startsWith('put'));
+  const all = live(play, 1_613, { heardUntil: Number.POSITIVE_INFINITY });
+  const done = all.filter(({ effect }) => !effect.startsWith('put'));
   t.deepEqual(done, [{ at: 1_612 + DRAIN_WITHIN_MS, effect: 'remove' }]);
+});
+
+test('behind a closed door they stay as long as connections end, up to the limit', (t) => {
+  const play = leaving();
+  const done = live(play, 1_600, {
+    heardUntil: Number.POSITIVE_INFINITY,
+    look: (now) => Math.max(3, 12 - Math.floor((now - GIVEN_AT) / 200)),
+  });
+  const removedAt = done.find(({ effect }) => effect === 'remove')?.at ?? 0;
+  // The last that ended did so then; three don't end.
+  t.true(Math.abs(removedAt - (GIVEN_AT + 9 * 200 + DRAIN_WITHIN_MS)) <= 20, `${removedAt}`);
+  const longer = live(leaving(), 1_600, {
+    heardUntil: Number.POSITIVE_INFINITY,
+    look: (now) => 50 - Math.floor((now - GIVEN_AT) / 200),
+  });
+  t.deepEqual(longer.at(-1), { at: GIVEN_AT + LEAVE_WITHIN_MS, effect: 'remove' });
 });
 
 test('where the successor does not serve the door stays open until they go', (t) => {
@@ -71,17 +102,17 @@ test('where the successor does not serve the door stays open until they go', (t)
 test('where the door can not be closed they go in a moment in which nobody is connected', (t) => {
   const play = leaving();
   play.at(1_600, { kind: 'successor-serves', heardAt: 1_600 }, here);
-  t.deepEqual(play.at(1_610, { kind: 'quiet' }, here), ['close']);
+  t.deepEqual(play.at(1_610, { kind: 'looked', connections: 0 }, here), ['close']);
   const failed = { kind: 'close-failed', error: 'not supported' } as const;
   t.deepEqual(play.at(1_615, failed, here), ['address-failed']);
   t.deepEqual(play.at(1_620, { kind: 'tick' }, here), []);
-  t.deepEqual(play.at(1_630, { kind: 'quiet' }, here), ['remove']);
+  t.deepEqual(play.at(1_630, { kind: 'looked', connections: 0 }, here), ['remove']);
 });
 
 test('who gets the lease back while they leave has them anew, with an open door', (t) => {
   const play = leaving();
   play.at(1_600, { kind: 'successor-serves', heardAt: 1_600 }, here);
-  play.at(1_610, { kind: 'quiet' }, here);
+  play.at(1_610, { kind: 'looked', connections: 0 }, here);
   t.deepEqual(play.aim(1_612, presentUntil(3_600, 9n), here), ['break-off', 'put anew 2']);
   t.deepEqual(play.at(1_620, { kind: 'put-done' }, here), ['address-added', 'announce']);
 });
@@ -89,7 +120,7 @@ test('who gets the lease back while they leave has them anew, with an open door'
 test('a tenure that ends while the door is being closed removes at once', (t) => {
   const play = leaving();
   play.at(1_600, { kind: 'successor-serves', heardAt: 1_600 }, here);
-  play.at(1_610, { kind: 'quiet' }, here);
+  play.at(1_610, { kind: 'looked', connections: 0 }, here);
   t.deepEqual(play.aim(1_611, { kind: 'absent' }, here), ['break-off', 'remove']);
 });
 
@@ -128,8 +159,11 @@ test('nobody who was let in is cut off, but for the limit', (t) => {
           if (now >= servesAt && (now - servesAt) % HEARD_EVERY_MS === 0) {
             effects.push(...play.at(now, { kind: 'successor-serves', heardAt: now }, here));
           }
-          const isQuiet = now % 3 === 0 && inside.every((until) => until <= now);
-          effects.push(...play.at(now, { kind: isQuiet ? 'quiet' : 'tick' }, here));
+          const isLook = now % 3 === 0;
+          const connections = inside.filter((until) => until > now).length;
+          effects.push(
+            ...play.at(now, isLook ? { kind: 'looked', connections } : { kind: 'tick' }, here),
+          );
           if (effects.includes('remove')) {
             t.false(isOpen, 'the door was open');
             t.deepEqual(
@@ -201,13 +235,15 @@ interface Life {
   readonly until?: number;
   /** The next active serves and is heard until then. */
   readonly heardUntil?: number;
+  /** How many are connected; they are counted each ten milliseconds. */
+  readonly look?: (now: number) => number;
 }
 
 /** Lets time pass until they are removed or the host stands still; each command takes as long. Says what was done when. */
 function live(
   play: Play,
   from: number,
-  { tookMs = TOOK_MS, until = from + 10_000, heardUntil = 0 }: Life = {},
+  { tookMs = TOOK_MS, until = from + 10_000, heardUntil = 0, look }: Life = {},
 ): Done[] {
   const done: Done[] = [];
   const ends: { readonly at: number; readonly kind: 'put-done' | 'closed' }[] = [];
@@ -219,13 +255,17 @@ function live(
       effects.push(...play.at(now, { kind: 'successor-serves', heardAt: now }, here));
       hearsAt = now + HEARD_EVERY_MS;
     }
+    if (look !== undefined && now % LOOK_MS === 0) {
+      effects.push(...play.at(now, { kind: 'looked', connections: look(now) }, here));
+    }
     for (const effect of effects) {
       done.push({ at: now, effect });
       if (effect === 'remove') return done;
       ends.push({ at: now + tookMs, kind: effect === 'close' ? 'closed' : 'put-done' });
     }
     const wakesAt = Math.max(now + 1, addressWakeAt(play.state));
-    now = Math.min(ends[0]?.at ?? until, wakesAt, hearsAt > now ? hearsAt : until);
+    const looksAt = look === undefined ? until : now + LOOK_MS - (now % LOOK_MS);
+    now = Math.min(ends[0]?.at ?? until, wakesAt, looksAt, hearsAt > now ? hearsAt : until);
   }
   return done;
 }
