@@ -8,14 +8,11 @@
 #   scripts/container/try.sh [--base FOLDER]   # FOLDER: a root of debootstrap to use again; made if it is missing
 set -euo pipefail
 checkout=$(cd "$(dirname "$0")/../.." && pwd)
-readonly checkout mirror=${MIRROR:-http://deb.debian.org/debian} limit=${LIMIT_SECONDS:-900}
+readonly checkout
+. "$checkout/scripts/trial.sh"
 base=''
 if [ "${1:-}" = --base ]; then base=$2; fi
 
-skip() {
-  echo "skipped: $1"
-  [ -z "${CI:-}" ] && exit 0 || exit 1
-}
 [ "$(id -u)" = 0 ] || skip 'only root can make namespaces and mounts'
 for each in debootstrap:debootstrap podman:podman podman-compose:podman-compose buildah:buildah runc:runc \
   catatonit:catatonit iptables:iptables nsenter:util-linux; do
@@ -25,8 +22,28 @@ done
 [ -x /usr/lib/podman/netavark ] && [ -x /usr/lib/podman/aardvark-dns ] ||
   skip 'the network of podman is not on this machine (Debian: apt-get install netavark aardvark-dns)'
 
-work=$(mktemp -d)
-readonly work net="understudy-containers-$$"
+readonly net="understudy-containers-$$"
+# Whether podman knows nothing but what this trial has made.
+is_apart=''
+
+# Within its own network. `ip netns exec` would hide the cgroups.
+inside() { nsenter --net="/run/netns/$net" "$@"; }
+compose() { inside podman-compose -p "$net" --podman-build-args='--isolation chroot --pull=never' -f "$work/src/scripts/container/compose.yaml" "$@"; }
+
+clean_up() {
+  [ -n "$is_apart" ] || return 0
+  if [ "$1" != 0 ]; then
+    for name in database a b w1 front; do
+      echo "-- $name"
+      podman logs "${net}_${name}_1" 2>&1 | tail -20 || true
+    done
+  fi
+  compose down -v >/dev/null 2>&1 || true
+  podman rm -af >/dev/null 2>&1 || true
+  ip netns delete "$net" 2>/dev/null || true
+}
+begin_trial 'the containers work'
+
 mkdir "$work/networks"
 cat >"$work/storage.conf" <<CONF
 [storage]
@@ -47,49 +64,7 @@ network_backend = "netavark"
 network_config_dir = "$work/networks"
 CONF
 export CONTAINERS_STORAGE_CONF="$work/storage.conf" CONTAINERS_CONF="$work/containers.conf"
-guard=''
-
-# Within its own network. `ip netns exec` would hide the cgroups.
-inside() { nsenter --net="/run/netns/$net" "$@"; }
-compose() { inside podman-compose -p "$net" --podman-build-args='--isolation chroot --pull=never' -f "$work/src/scripts/container/compose.yaml" "$@"; }
-
-end() {
-  local code=$?
-  trap - EXIT
-  if [ "$code" != 0 ]; then
-    for name in database a b w1 front; do
-      echo "-- $name"
-      podman logs "${net}_${name}_1" 2>&1 | tail -20 || true
-    done
-  fi
-  compose down -v >/dev/null 2>&1 || true
-  podman rm -af >/dev/null 2>&1 || true
-  ip netns delete "$net" 2>/dev/null || true
-  [ -z "$guard" ] || kill "$guard" 2>/dev/null || true
-  rm -rf "$work"
-  [ "$code" = 0 ] && echo 'the containers work' || echo "failed (exit code $code)"
-  exit "$code"
-}
-trap end EXIT
-trap 'exit 130' INT TERM
-# Whatever hangs: the trial ends.
-(
-  for ((second = 0; second < limit; second++)); do sleep 1; done
-  kill -TERM $$
-) >/dev/null 2>&1 &
-guard=$!
-
-step() { echo "== $*"; }
-
-until_true() {
-  local what=$1 left=120
-  shift
-  until "$@" >/dev/null 2>&1; do
-    left=$((left - 1))
-    [ "$left" -gt 0 ] || { echo "waited in vain for $what"; return 1; }
-    sleep 0.5
-  done
-}
+is_apart=yes
 
 # Runs a command of Understudy in a container.
 on() {
@@ -102,16 +77,9 @@ ask() { inside curl -sS --max-time 10 -H "Authorization: Bearer $UNDERSTUDY_TOKE
 
 step 'what stands in for the images of others'
 [ -n "$base" ] || base="$work/base"
-if [ ! -x "$base/usr/sbin/haproxy" ]; then
-  debootstrap --variant=minbase --include=libatomic1,postgresql,haproxy bookworm "$base" "$mirror" \
-    >"$work/debootstrap.log" 2>&1 || { tail -5 "$work/debootstrap.log"; skip "debootstrap can't reach $mirror"; }
-fi
-install -D "$(readlink -f "$(command -v node)")" "$base/usr/local/bin/node"
-npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
-mkdir -p "$base/usr/local/lib/node_modules"
-rm -rf "$base/usr/local/lib/node_modules/npm"
-cp -a "$npm" "$base/usr/local/lib/node_modules/npm"
-ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$base/usr/local/bin/npm"
+debian "$base" libatomic1,postgresql,haproxy usr/sbin/haproxy
+with_node "$base" usr/local
+
 # As the image of PostgreSQL does, as far as the compose file has use for it.
 cat >"$base/usr/local/bin/postgres-entry" <<'ENTRY'
 #!/bin/sh

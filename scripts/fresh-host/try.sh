@@ -9,53 +9,33 @@
 set -euo pipefail
 checkout=$(cd "$(dirname "$0")/../.." && pwd)
 readonly checkout here="$checkout/scripts/fresh-host"
-readonly mirror=${MIRROR:-http://deb.debian.org/debian} limit=${LIMIT_SECONDS:-900}
+. "$checkout/scripts/trial.sh"
 base=''
 if [ "${1:-}" = --base ]; then base=$2; fi
 
-skip() {
-  echo "skipped: $1"
-  [ -z "${CI:-}" ] && exit 0 || exit 1
-}
 cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 [ "$(id -u)" = 0 ] || skip 'only root can make namespaces and mounts'
 command -v debootstrap >/dev/null || skip 'debootstrap is not on this machine'
 grep -q overlay /proc/filesystems || modprobe overlay 2>/dev/null || skip 'this kernel has no overlayfs'
 [ -n "$cgroups" ] || skip 'no cgroups of version 2 are mounted'
 
-work=$(mktemp -d)
-chmod 755 "$work"
-readonly work net="understudy-fresh-$$"
+readonly net="understudy-fresh-$$"
 declare -A boots=()
-postgres='' guard=''
+postgres=''
 
-end() {
-  local code=$?
-  trap - EXIT
+clean_up() {
   # The end of a first process is the end of its namespace, with all that is in it.
   for host in "${!boots[@]}"; do kill -KILL "${boots[$host]}" 2>/dev/null || true; done
   [ -z "$postgres" ] || kill -TERM "$postgres" 2>/dev/null || true
-  wait "${boots[@]}" ${postgres:+"$postgres"} 2>/dev/null || true
-  [ -z "$guard" ] || kill "$guard" 2>/dev/null || true
+  # Without a name it would wait for whatever runs.
+  for each in "${boots[@]}" $postgres; do wait "$each" 2>/dev/null || true; done
   for host in a b c; do
     umount "$work/hosts/$host" 2>/dev/null || true
     find "$cgroups/$net-$host" -depth -type d -exec rmdir {} \; 2>/dev/null || true
   done
   ip netns delete "$net" 2>/dev/null || true
-  rm -rf "$work"
-  [ "$code" = 0 ] && echo 'the installation works on fresh hosts' || echo "failed (exit code $code)"
-  exit "$code"
 }
-trap end EXIT
-trap 'exit 130' INT TERM
-# Whatever hangs: the trial ends.
-(
-  for ((second = 0; second < limit; second++)); do sleep 1; done
-  kill -TERM $$
-) >/dev/null 2>&1 &
-guard=$!
-
-step() { echo "== $*"; }
+begin_trial 'the installation works on fresh hosts'
 
 # Runs a command on a host.
 on() {
@@ -68,34 +48,17 @@ on() {
 # The same in a shell that has the secrets of the host, as an operator would.
 op() { on "$1" sh -c "set -a; for file in /etc/understudy/*.env; do . \$file; done; set +a; $2"; }
 
-until_true() {
-  local what=$1 left=120
-  shift
-  until "$@" >/dev/null 2>&1; do
-    left=$((left - 1))
-    [ "$left" -gt 0 ] || { echo "waited in vain for $what"; return 1; }
-    sleep 0.5
-  done
-}
-
 step 'the archive'
 (cd "$checkout" && node scripts/dist/package/main.js --out "$work")
 
 step 'a root of Debian with Node and the archive in it'
 [ -n "$base" ] || base="$work/base"
-if [ ! -x "$base/lib/systemd/systemd" ]; then
-  debootstrap --variant=minbase --include=systemd,libatomic1 bookworm "$base" "$mirror" >"$work/debootstrap.log" 2>&1 ||
-    { tail -5 "$work/debootstrap.log"; skip "debootstrap can't reach $mirror"; }
-fi
+debian "$base" systemd,libatomic1 lib/systemd/systemd
 mkdir -p "$work/hosts"
 lower="$work/lower"
 mkdir "$lower"
 cp -a "$base/." "$lower"
-install -D "$(readlink -f "$(command -v node)")" "$lower/usr/bin/node"
-npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
-mkdir -p "$lower/usr/lib/node_modules"
-cp -a "$npm" "$lower/usr/lib/node_modules/npm"
-ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$lower/usr/bin/npm"
+with_node "$lower" usr
 rm -f "$lower/etc/machine-id"
 cp "$work"/understudy-*.tgz "$lower/root/understudy.tgz"
 mkdir -p "$lower/etc/systemd/system"
