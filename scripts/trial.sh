@@ -1,6 +1,8 @@
 # What the trials with real systems share (fresh-host/try.sh, container/try.sh); they source it. A trial works in the
 # folder $work, defines clean_up, and is over after $limit seconds, whatever hangs.
 # shellcheck shell=bash
+# Where the programs of administrators are, whoever's shell this is.
+export PATH="$PATH:/usr/sbin:/sbin"
 readonly mirror=${MIRROR:-http://deb.debian.org/debian} limit=${LIMIT_SECONDS:-900}
 
 skip() {
