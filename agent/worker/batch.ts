@@ -1,6 +1,6 @@
 import type { Report } from '@understudy/shared/protocol/agent';
 import { type Attempt, type AttemptEvent, attemptId, type End } from '../attempt/attempt.ts';
-import { dueOf } from '../attempt/due.ts';
+import { type Due, dueOf } from '../attempt/due.ts';
 import { heldBack } from '../attempt/held-back.ts';
 import type { DataFolder } from '../spool/folder.ts';
 import { logPath, readLog } from '../spool/log-file.ts';
@@ -44,7 +44,7 @@ const maxChunkBytes = 128 * 1024;
 
 /** The next batch of what a controller has yet to learn: of each attempt in its order, of all attempts in turn. */
 export async function nextBatch(source: BatchSource, manner: BatchManner): Promise<Item[]> {
-  const { ledger } = source;
+  const { ledger, runner, nowMs } = source;
   const { turn, underWay, take } = manner;
   const items: Item[] = [];
   for (const refused of ledger.refusals()) {
@@ -61,9 +61,11 @@ export async function nextBatch(source: BatchSource, manner: BatchManner): Promi
     if (attempt === undefined) continue;
     const id = attemptId(attempt);
     // What came of it since is due in the next batch.
-    if (underWay.has(id) || ledger.get(id) !== attempt || !isDue(attempt, source)) continue;
+    if (underWay.has(id) || ledger.get(id) !== attempt || runner.isUnwanted(id)) continue;
+    const due = dueOf(attempt, runner.written(id), nowMs());
+    if (due === null) continue;
     take(id);
-    budget -= await addAttempt(items, attempt, budget, source);
+    budget -= await addAttempt(items, { attempt, due }, budget, source);
   }
   return items;
 }
@@ -78,20 +80,13 @@ export function isMuchDue({ ledger }: BatchSource, underWay: UnderWay, much: num
   return false;
 }
 
-function isDue(attempt: Attempt, { runner, nowMs }: BatchSource): boolean {
-  const id = attemptId(attempt);
-  return !runner.isUnwanted(id) && dueOf(attempt, runner.written(id), nowMs()) !== null;
-}
-
 async function addAttempt(
   items: Item[],
-  attempt: Attempt,
+  { attempt, due }: { readonly attempt: Attempt; readonly due: Due },
   budget: number,
   source: BatchSource,
 ): Promise<number> {
   const id = attemptId(attempt);
-  const due = dueOf(attempt, source.runner.written(id), source.nowMs());
-  if (due === null) return 0;
   if (due.start !== null) items.push(startItem(attempt, due.start, source.nowMs()));
   let from = due.log?.from ?? 0;
   const to = due.log?.to ?? 0;

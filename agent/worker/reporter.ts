@@ -45,7 +45,7 @@ const gatherMs = 2;
 export class Reporter {
   readonly #options: ReporterOptions;
   readonly #news = new News();
-  /** Attempts whose reports are. */
+  /** Attempts with reports in a batch that is being made or under way, by their names. */
   readonly #underWay = new Set<string>();
   #seq = 0;
   #turn = 0;
