@@ -4,7 +4,6 @@ import {
   type AttemptEvent,
   type AttemptKey,
   attemptId,
-  type End,
   isOpen,
   orderedAttempt,
   stepAttempt,
@@ -140,12 +139,6 @@ export class Ledger {
     this.#open += 1;
     await this.#journal.append([{ t: 'start', run, attempt, term: String(term) }], true);
     this.#step(id, { type: 'journalled' });
-  }
-
-  /** An attempt that was cancelled before its order came: it is over, and will never start. */
-  async end(key: AttemptKey, term: Term, end: End): Promise<void> {
-    await this.begin(key, term);
-    await this.record(key, { type: 'ended', end });
   }
 
   /** Notes what happened to an attempt. An end is on disk on return, the rest soon. */

@@ -95,13 +95,10 @@ function start(order: StartOrder, desk: OrderDesk): void {
 
 /** An attempt that nobody knows here is noted as cancelled, so that a late order can't start it. */
 async function cancel(order: Extract<Order, { type: 'cancel' }>, desk: OrderDesk): Promise<void> {
-  const { ledger, runner, nowMs, onNews } = desk;
+  const { ledger, runner } = desk;
   if (ledger.get(attemptId(order)) !== undefined) {
     runner.end(order, { outcome: 'cancelled', reason: order.reason });
     return;
   }
-  const nothing = { exitCode: null, signal: null, logBytes: 0, atMs: nowMs() };
-  const reason = `${order.reason}; cancelled before it started`;
-  await ledger.end(order, order.term, { ...nothing, outcome: 'cancelled', reason });
-  onNews();
+  await runner.endUnstarted(order, order.term, `${order.reason}; cancelled before it started`);
 }

@@ -1,3 +1,4 @@
+import type { Term } from '@understudy/shared/kernel/term';
 import type { StartOrder } from '@understudy/shared/protocol/agent';
 import { type AttemptKey, attemptId, type Outcome } from '../attempt/attempt.ts';
 import { type Contact, isolationOf } from '../attempt/isolation.ts';
@@ -68,6 +69,12 @@ export class Runner {
     if (attempt === undefined || attempt.end !== null) return;
     this.#ending.set(id, ending);
     this.#running.get(id)?.running.end(ending);
+  }
+
+  /** Notes an attempt that was cancelled before its order came: it is over, and will never start. */
+  async endUnstarted(key: AttemptKey, term: Term, reason: string): Promise<void> {
+    await this.#options.ledger.begin(key, term);
+    await this.#ended(key, notStarted('cancelled', reason));
   }
 
   /**

@@ -52,6 +52,8 @@ export class SimAgent {
   /** Those of which a controller has yet to hear something. */
   readonly #unsettled = new Map<string, Attempt>();
   #refused = new Map<string, { readonly order: StartOrder; readonly reason: Refusal }>();
+  /** Dropped by a controller while their order was on its way to the journal: they end instead of starting. */
+  readonly #dropped = new Set<string>();
   #follow: FollowState;
   #session: Session | null = null;
   /** How many sessions this life has begun. */
@@ -95,6 +97,7 @@ export class SimAgent {
     this.#unsettled.clear();
     for (const [id, attempt] of this.#attempts) this.#settle(id, attempt);
     this.#refused = new Map();
+    this.#dropped.clear();
     this.#sessions = 0;
     for (const attempt of this.#attempts.values()) {
       if (attempt.end === null) this.#end(attempt, 'lost', null);
@@ -165,6 +168,10 @@ export class SimAgent {
   drop(key: { readonly run: string; readonly attempt: number }): void {
     const attempt = this.#attempts.get(attemptId(key));
     if (attempt === undefined || attempt.phase === 'acknowledged') return;
+    if (attempt.phase === 'ordered') {
+      this.#dropped.add(attemptId(key));
+      return;
+    }
     if (attempt.end === null) this.#end(attempt, 'lost', null);
     this.#step(attempt, { type: 'end-acknowledged' });
   }
@@ -282,7 +289,8 @@ export class SimAgent {
     this.#unsettled.set(attemptId(order), ordered);
     this.later(dice.scale(0.1, knobs.work.diskMs), () => {
       const journalled = this.#step(ordered, { type: 'journalled' });
-      if (journalled === null || journalled.end !== null) return;
+      if (journalled === null) return;
+      if (this.#dropped.delete(attemptId(order))) return this.drop(order);
       audit.work.started(this, order);
       const start = { atMs: this.nowMs(), pid: 1 };
       this.#step(journalled, { type: 'started', start });
