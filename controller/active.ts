@@ -32,8 +32,16 @@ export interface Active {
 const LOAD_LIMIT_MS = 5_000;
 const LOAD_RETRY_MS = 50;
 
-/** Begins a tenure: loads what is open, behind the fence, then opens the port. */
-export async function activate(options: AssembleOptions): Promise<Active> {
+export interface ActivateOptions extends AssembleOptions {
+  /** The port is open: whoever comes waits until it serves, and is not turned away. */
+  readonly onListening: () => void;
+}
+
+/**
+ * Begins a tenure: opens the port, and meanwhile loads what is open, behind the fence. Nobody is answered before all
+ * is loaded.
+ */
+export async function activate(options: ActivateOptions): Promise<Active> {
   const { config, clock, log, guard, reader, failpoints, credentials } = options;
   const { pair, node } = config;
   const { term } = guard;
@@ -59,17 +67,17 @@ export async function activate(options: AssembleOptions): Promise<Active> {
   };
 
   failpoints.pass('before-load');
-  const { work, security } = await load(options);
+  const server = new ApiServer({ guard, node, listen: config.controller.listen, credentials, log });
+  const [{ work, security }] = await Promise.all([
+    load(options),
+    server.open().then(options.onListening),
+  ]);
+  failpoints.pass('before-serve');
   state.load(work);
   plane.books.load(security);
   hooks.load(work.hooks);
   const since = Math.round(clock.wallMs());
   let isFailsafe = false;
-  const server = new ApiServer({ guard, node, listen: config.controller.listen, credentials, log });
-  const handle = plane.handlerIn({ server, isFailsafe: () => isFailsafe, since });
-  failpoints.pass('before-open');
-  await server.open(handle);
-  failpoints.pass('after-open');
   agents.load(work.agents);
   scheduler.start();
   lateWatch.start();
@@ -94,6 +102,8 @@ export async function activate(options: AssembleOptions): Promise<Active> {
     isAddressMoving: config.vip.length > 0,
     background: [deliverer, retention],
   });
+  server.serve(plane.handlerIn({ server, isFailsafe: () => isFailsafe, since }));
+  failpoints.pass('after-serve');
 
   return {
     problems: plane.problems,

@@ -199,6 +199,7 @@ export class Controller {
         failpoints: this.#failpoints,
         keystore: this.#keystore,
         credentials: this.#requireCredentials(),
+        onListening: () => tell({ type: 'listening', term: formatTerm(tenure.term) }),
         onHigherTerm: (term) => tell({ type: 'higherTerm', term: formatTerm(term) }),
         onDeposed: (reason) => end(exitCodes.failed, `deposed: ${reason}`),
         onDefect: (error) => end(exitCodes.defect, `the database refused: ${messageOf(error)}`),

@@ -11,10 +11,10 @@ import {
 
 /** Where it can be made to die. */
 export const controllerFailpoints = [
-  // The beginning of a tenure: it was told to; the work is loaded; the port is open.
+  // The beginning of a tenure: it was told to; the work is loaded, and who comes waits; who comes is answered.
   'before-load',
-  'before-open',
-  'after-open',
+  'before-serve',
+  'after-serve',
   // A request for a run: it is committed, and not answered.
   'after-commit-before-reply',
   // Dispatch: the attempt is decided; it is committed; its order was sent.

@@ -6,6 +6,7 @@ import { type Log, makeLog } from '@understudy/shared/runtime/log';
 import { Credentials } from '@understudy/shared/runtime/tls/credentials';
 import { certificateProblems } from '@understudy/shared/runtime/tls/problems';
 import { Heartbeat } from './heartbeat.ts';
+import { raisePriority } from './supervise/priority.ts';
 import { makeServiceManager } from './supervise/service-manager.ts';
 import { CertificateWatch } from './tls/certificate-watch.ts';
 
@@ -48,6 +49,8 @@ export async function runHeartbeat(
     log,
   });
   endOnDefects(log);
+  const refused = raisePriority(process.pid);
+  if (refused !== null) log.debug('has the usual priority', { reason: refused });
   let isStopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (isStopping) process.exit(exitCodes.failed);

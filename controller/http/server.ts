@@ -41,7 +41,10 @@ const SEND_AWAY_AFTER_MS = 1_000;
 const OPEN_TRIES = 50;
 const OPEN_RETRY_MS = 20;
 
-/** The controller's port: open only while it is active, and deaf the moment its tenure is not trusted. */
+/**
+ * The controller's port: open only in a tenure, and deaf the moment it is not trusted. From `open` on who comes
+ * waits, until `serve` says who answers.
+ */
 export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #closing = new AbortController();
@@ -63,8 +66,8 @@ export class ApiServer {
     return this.#closing.signal;
   }
 
-  async open(handle: RequestListener): Promise<void> {
-    this.#handle = handle;
+  async open(): Promise<void> {
+    this.gate.park();
     const limits = {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -90,6 +93,12 @@ export class ApiServer {
         await pause(OPEN_RETRY_MS);
       }
     }
+  }
+
+  /** From now on this answers whoever comes, and whoever has waited. */
+  serve(handle: RequestListener): void {
+    this.#handle = handle;
+    this.gate.open();
   }
 
   /** Takes no new connection, lets answers under way finish for `graceMs`, then closes all. */

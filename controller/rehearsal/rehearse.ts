@@ -52,7 +52,8 @@ export async function rehearse(options: RehearsalOptions): Promise<number> {
     ...{ guard, node: config.node, listen: { path }, credentials: null, log: silentLog },
   });
   const since = clock.wallMs();
-  await server.open(plane.handlerIn({ server, isFailsafe: () => false, since }));
+  await server.open();
+  server.serve(plane.handlerIn({ server, isFailsafe: () => false, since }));
   const caller = new Caller({ path, token: config.token, signal: until });
   const script = new Script(caller);
   // Whatever the play waits for, it may never come once it is broken off.

@@ -191,7 +191,10 @@ export class AddressKeeper {
   /** After a hand-over the old active still answers what it was asked under the addresses. */
   #isPeerWaitedFor(): boolean {
     const { phase } = this.#role;
-    if (phase.name !== 'serving' || phase.tenure.term !== this.#handedOverTerm) return false;
+    if (phase.name !== 'promoting' && phase.name !== 'serving') return false;
+    if (phase.tenure.term !== this.#handedOverTerm) return false;
+    // Whom the old active holds back it sends on, once there is somebody who answers.
+    if (phase.name === 'promoting') return true;
     const { clock, peerHadThemAt } = this.#options;
     const hadThemAt = peerHadThemAt();
     if (hadThemAt === null) return false;

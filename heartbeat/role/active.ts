@@ -11,6 +11,7 @@ type ControllerEvent = Extract<
     kind:
       | 'controller-ready'
       | 'controller-unready'
+      | 'controller-listening'
       | 'controller-serving'
       | 'controller-unhealthy'
       | 'controller-held'
@@ -33,6 +34,8 @@ export function controllerSaw(
     case 'controller-unready':
       if (actsForTenure(state.controller) || state.forwarding !== null) return only(state);
       return only({ ...state, controller: 'unready', controllerProblems: event.problems });
+    case 'controller-listening':
+      return listens(state, event.term);
     case 'controller-serving':
       return serves(state, event.term, now);
     case 'controller-unhealthy':
@@ -52,6 +55,12 @@ export function controllerSaw(
     default:
       return unreachable(event);
   }
+}
+
+function listens(state: RoleState, term: bigint): Step {
+  const { phase } = state;
+  if (phase.name !== 'promoting' || phase.tenure.term !== term) return only(state);
+  return only({ ...state, phase: { ...phase, isListening: true } });
 }
 
 function serves(state: RoleState, term: bigint, now: number): Step {

@@ -190,7 +190,7 @@ function takeHandedOver(state: RoleState, row: LeaseRow, now: number, options: R
 function begin(state: RoleState, tenure: Tenure, story: Story): Step {
   // What was announced before this tenure would let its row, brought back by a fail-over of the store after
   // it was released, pass for a hand-over.
-  const phase = { name: 'promoting', tenure, activated: false } as const;
+  const phase = { name: 'promoting', tenure, activated: false, isListening: false } as const;
   return only({ ...state, expected: null, forcedUntil: 0, phase }, [{ kind: 'tell', story }]);
 }
 

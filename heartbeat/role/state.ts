@@ -95,7 +95,13 @@ export type Phase =
       readonly above: Term;
     }
   /** Active by the store; the controller is being activated. */
-  | { readonly name: 'promoting'; readonly tenure: Tenure; readonly activated: boolean }
+  | {
+      readonly name: 'promoting';
+      readonly tenure: Tenure;
+      readonly activated: boolean;
+      /** Its port is open, and who comes waits until it serves. */
+      readonly isListening: boolean;
+    }
   | { readonly name: 'serving'; readonly tenure: Tenure; readonly servingSince: number }
   /** Going passive, softly: the controller answers what is under way; the lease is still renewed. */
   | {
@@ -289,6 +295,7 @@ export type RoleEvent =
   | { readonly kind: 'controller-starting' }
   | { readonly kind: 'controller-ready' }
   | { readonly kind: 'controller-unready'; readonly problems: readonly string[] }
+  | { readonly kind: 'controller-listening'; readonly term: Term }
   | { readonly kind: 'controller-serving'; readonly term: Term }
   | { readonly kind: 'controller-unhealthy'; readonly detail: string }
   /** Its process was reaped and its group killed: nothing of it runs. */

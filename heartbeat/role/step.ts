@@ -140,6 +140,7 @@ function note(step: Step, event: RoleEvent, now: number, options: RoleOptions): 
       return only({ ...state, controller: 'starting', controllerProblems: [] });
     case 'controller-ready':
     case 'controller-unready':
+    case 'controller-listening':
     case 'controller-serving':
     case 'controller-unhealthy':
     case 'controller-held':

@@ -11,6 +11,7 @@ import { msToNs } from '@understudy/shared/runtime/clock';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
 import { passFailpoint } from '../failpoints.ts';
+import { lowerPriority, raisePriority } from './priority.ts';
 import { endRemains } from './remains.ts';
 
 /** What happens to the controller's process, in the words of the role machine. */
@@ -18,6 +19,7 @@ export type ControllerEvent =
   | { readonly kind: 'controller-starting' }
   | { readonly kind: 'controller-ready' }
   | { readonly kind: 'controller-unready'; readonly problems: readonly string[] }
+  | { readonly kind: 'controller-listening'; readonly term: Term }
   | { readonly kind: 'controller-serving'; readonly term: Term }
   | { readonly kind: 'controller-held' }
   | { readonly kind: 'controller-hold-failed'; readonly reason: string }
@@ -96,6 +98,8 @@ export class ControllerProcess {
   /** `clockOffsetMs`: wall clock minus monotonic clock, as it was when trust was last checked. */
   activate(term: Term, trustedUntilMs: number, clockOffsetMs: number): void {
     const tenure = { ...wireTenure(term, trustedUntilMs), clockOffsetMs };
+    const { pid } = this;
+    if (pid !== null && this.#options.mark === null) raisePriority(pid);
     this.#send({ type: 'activate', tenure });
   }
 
@@ -156,6 +160,8 @@ export class ControllerProcess {
     const child = this.#makeChild();
     if (child === null) return;
     this.#child = child;
+    // What starts, or is a program of somebody else's, has no right to go before others.
+    if (child.pid !== undefined) lowerPriority(child.pid);
     this.#startedAt = performance.now();
     let failure: string | null = null;
     child.on('error', (error) => {
@@ -239,6 +245,8 @@ export class ControllerProcess {
         return onEvent({ kind: 'controller-ready' });
       case 'notReady':
         return onEvent({ kind: 'controller-unready', problems: said.reasons });
+      case 'listening':
+        return onEvent({ kind: 'controller-listening', term: said.term });
       case 'serving':
         passFailpoint('before-serving');
         return onEvent({ kind: 'controller-serving', term: said.term });

@@ -2,6 +2,7 @@ import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import { killGroup, spawnTied } from '@understudy/shared/runtime/child';
 import { messageOf } from '@understudy/shared/runtime/errors';
 import type { Log } from '@understudy/shared/runtime/log';
+import { lowerPriority } from './priority.ts';
 
 export interface HooksOptions {
   readonly commands: Readonly<Record<HookName, readonly string[]>>;
@@ -83,6 +84,7 @@ function runHook(name: HookName, term: Term, options: HooksOptions): Promise<voi
     },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  if (child.pid !== undefined) lowerPriority(child.pid);
   return new Promise((resolve) => {
     const finish = () => {
       clearTimeout(timer);

@@ -60,8 +60,8 @@ export type ToController = z.input<typeof toControllerSchema>;
 
 /**
  * What the controller tells its heartbeat. `ready`: warm, port closed, could be activated at once.
- * `notReady`: running but not able to take over now, with the reasons. `serving`: the port is open
- * under that term. `probed` answers a probe: `healthy` is false when, for instance, the scheduler has
+ * `notReady`: running but not able to take over now, with the reasons. `listening`: the
+ * port is open under that term, and who comes waits. `serving`: all are answered under that term. `probed` answers a probe: `healthy` is false when, for instance, the scheduler has
  * not ticked. `higherTerm`: somebody showed a term above our own. `held`: nothing is under way and nothing
  * is written any more, in answer to the `hold` of that `seq`; `holdFailed`: something could not be finished in time, and it serves on as before.
  * `ending`: it is about to exit.
@@ -69,6 +69,7 @@ export type ToController = z.input<typeof toControllerSchema>;
 export const fromControllerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
   z.object({ type: z.literal('notReady'), reasons: z.array(z.string()) }),
+  z.object({ type: z.literal('listening'), term: termSchema }),
   z.object({ type: z.literal('serving'), term: termSchema }),
   z.object({
     type: z.literal('probed'),

@@ -113,8 +113,8 @@ for (const [step, place] of Object.entries(promoting)) {
 
 const activating: Readonly<Record<string, Failpoint>> = {
   'told to serve': 'before-load',
-  'with its work loaded and its port closed': 'before-open',
-  'with its port open and nobody told': 'after-open',
+  'with its work loaded and nobody answered': 'before-serve',
+  'answering, and its heartbeat not told': 'after-serve',
 };
 
 for (const [step, place] of Object.entries(activating)) {

@@ -1,6 +1,9 @@
-import test from 'ava';
+import { spawn } from 'node:child_process';
+import { getPriority } from 'node:os';
+import { raisePriority } from '@understudy/heartbeat/supervise/priority';
+import test, { type ExecutionContext } from 'ava';
 import { faultLasts } from '../support/cluster/eventually.ts';
-import { processesMarked, signal } from '../support/cluster/proc.ts';
+import { processesMarked, signal, threadsOf } from '../support/cluster/proc.ts';
 import { termOf } from '../support/cluster.ts';
 import { instantFaults } from '../support/invariants/instants.ts';
 import { BUSY_MS } from './bounds.ts';
@@ -79,6 +82,31 @@ test.serial(
     t.true(changes <= 1n, `${changes} changes`);
   },
 );
+
+test.serial(
+  'F34: on a busy host both heartbeats and the controller that serves go before others, one that waits does not',
+  async (t) => {
+    const scenario = await begin(t);
+    const { active, passive } = scenario.before;
+    const usual = getPriority();
+    const raised = mayRaise(t) ? -10 : usual;
+    const priorities = (pid: number) => new Set(threadsOf(pid).map((each) => getPriority(each)));
+    for (const { heartbeat } of [active, passive]) {
+      t.deepEqual(priorities(heartbeat.pid), new Set([raised]));
+    }
+    t.deepEqual(priorities(await active.controllerPid()), new Set([raised]));
+    t.deepEqual(priorities(await passive.controllerPid()), new Set([usual]));
+  },
+);
+
+/** Whether this user may let a process go before others. */
+function mayRaise(t: ExecutionContext): boolean {
+  const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+  t.teardown(() => child.kill('SIGKILL'));
+  if (child.pid === undefined) throw new Error('no process could be started');
+  const { pid } = child;
+  return raisePriority(pid) === null;
+}
 
 test.serial('F28: a heartbeat whose log can not be written goes on renewing', async (t) => {
   const scenario = await begin(t);

@@ -40,6 +40,8 @@ ${facts.hasVip ? `# However the heartbeat ended: no virtual address stays behind
 # When memory runs out others go first, and the end of one process is not that of the service.
 OOMScoreAdjust=-900
 OOMPolicy=continue
+# On a busy host the heartbeat and an active controller go first: they may set their own priority down to this.
+LimitNICE=-10
 LimitNOFILE=65536
 
 ${hardening(facts, { capabilities, families })}

@@ -163,6 +163,7 @@ export class SimController {
       onCommitted: () => undefined,
       onDeposed: () => this.die('fenced off'),
     });
+    this.#say({ kind: 'controller-listening', term });
     const work = new WorkPlane(this.#world, this, this.#committer, term);
     this.#committer.load((loaded) => {
       this.#later(knobs.serveMs, () => {

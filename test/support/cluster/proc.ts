@@ -9,6 +9,11 @@ export function processesMarked(marker: string): SeenProcess[] {
     .map(seen);
 }
 
+/** The threads of a process, as the kernel numbers them. */
+export function threadsOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).map(Number);
+}
+
 /** The processes that a process has started and that still have it as parent. */
 export function childrenOf(parent: number): number[] {
   return pids().filter((pid) => Number(statOf(pid)[1]) === parent);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { ApiServer } from '@understudy/controller/http/server';
 import { TenureGuard } from '@understudy/controller/tenure/guard';
 import { systemClock } from '@understudy/shared/runtime/clock';
@@ -44,7 +45,30 @@ test('who asks in the moment in which idle connections are let go of is answered
   t.is(text.match(/HTTP\/1\.1 200 OK/g)?.length, 2);
 });
 
-async function open(): Promise<{ readonly server: ApiServer; readonly port: number }> {
+test('who comes before it serves waits, and is answered then', async (t) => {
+  const { server, port } = await openOnly();
+  t.teardown(() => server.cutOff());
+  const socket = connect(port, '127.0.0.1');
+  socket.write(REQUEST);
+  while (server.gate.parked === 0) await setImmediate();
+  server.serve((_request, response) => response.end('well'));
+  const [data] = await once(socket, 'data');
+  t.regex(String(data), /HTTP\/1\.1 200 OK/);
+  socket.destroy();
+});
+
+async function open(): Promise<Opened> {
+  const opened = await openOnly();
+  opened.server.serve((_request, response) => response.end('well'));
+  return opened;
+}
+
+interface Opened {
+  readonly server: ApiServer;
+  readonly port: number;
+}
+
+async function openOnly(): Promise<Opened> {
   const trustedUntilNs = systemClock.monotonicNs() + 60_000_000_000n;
   const guard = new TenureGuard(
     { term: 1n, trustedUntilNs },
@@ -53,7 +77,7 @@ async function open(): Promise<{ readonly server: ApiServer; readonly port: numb
   const port = await freePort();
   const listen = { host: '127.0.0.1', port };
   const server = new ApiServer({ guard, node: 'a', listen, credentials: null, log: silentLog });
-  await server.open((_request, response) => response.end('well'));
+  await server.open();
   return { server, port };
 }
 

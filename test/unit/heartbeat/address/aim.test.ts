@@ -8,17 +8,37 @@ const successor = {
 } as const;
 const MARGIN_MS = 90;
 
-test('the addresses come with a controller that serves, and not before', (t) => {
+const held = {
+  ...{ kind: 'present', term: 5n },
+  ...{ trustedUntil: 910, leaseUntil: 910 + MARGIN_MS },
+} as const;
+
+test('the addresses come once the port of the controller is open, and not before', (t) => {
   const machine = warm().feed(10, { kind: 'lease-read', row: free });
   t.is(aimOf(machine.state, MARGIN_MS).kind, 'absent');
   machine.feed(20, { kind: 'claim-granted', sentAt: 10, row: ours });
   t.is(machine.state.phase.name, 'promoting');
   t.is(aimOf(machine.state, MARGIN_MS).kind, 'absent');
-  machine.feed(30, { kind: 'controller-serving', term: 5n });
-  t.deepEqual(aimOf(machine.state, MARGIN_MS), {
-    ...{ kind: 'present', term: 5n },
-    ...{ trustedUntil: 910, leaseUntil: 910 + MARGIN_MS },
-  });
+  machine.feed(25, { kind: 'controller-listening', term: 4n });
+  t.is(aimOf(machine.state, MARGIN_MS).kind, 'absent', 'what it said in an earlier term');
+  machine.feed(30, { kind: 'controller-listening', term: 5n });
+  t.deepEqual(aimOf(machine.state, MARGIN_MS), held);
+  machine.feed(40, { kind: 'controller-serving', term: 5n });
+  t.deepEqual(aimOf(machine.state, MARGIN_MS), held);
+});
+
+test('they come with a controller that only says that it serves, as a wrapped one does', (t) => {
+  t.deepEqual(aimOf(serving().state, MARGIN_MS), held);
+});
+
+test('they go with a controller that does not come to serve', (t) => {
+  const machine = warm()
+    .feed(10, { kind: 'lease-read', row: free })
+    .feed(20, { kind: 'claim-granted', sentAt: 10, row: ours })
+    .feed(30, { kind: 'controller-listening', term: 5n });
+  t.is(aimOf(machine.state, MARGIN_MS).kind, 'present');
+  machine.feed(40, { kind: 'controller-gone', detail: 'SIGKILL' });
+  t.is(aimOf(machine.state, MARGIN_MS).kind, 'absent');
 });
 
 test('they go before anything else when the tenure ends, and stay while a controller finishes', (t) => {
