@@ -60,11 +60,11 @@ export type ToController = z.input<typeof toControllerSchema>;
 
 /**
  * What the controller tells its heartbeat. `ready`: warm, port closed, could be activated at once.
- * `notReady`: running but not able to take over now, with the reasons. `listening`: the
- * port is open under that term, and who comes waits. `serving`: all are answered under that term. `probed` answers a probe: `healthy` is false when, for instance, the scheduler has
- * not ticked. `higherTerm`: somebody showed a term above our own. `held`: nothing is under way and nothing
- * is written any more, in answer to the `hold` of that `seq`; `holdFailed`: something could not be finished in time, and it serves on as before.
- * `ending`: it is about to exit.
+ * `notReady`: running but not able to take over now, with the reasons. `listening`: the port is open under that
+ * term, and who comes waits. `serving`: all are answered under that term. `probed` answers a probe: `healthy` is
+ * false when, for instance, the scheduler has not ticked. `higherTerm`: somebody showed a term above our own.
+ * `held`: nothing is under way and nothing is written any more, in answer to the `hold` of that `seq`;
+ * `holdFailed`: something could not be finished in time, and it serves on as before. `ending`: it is about to exit.
  */
 export const fromControllerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
