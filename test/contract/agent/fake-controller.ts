@@ -101,8 +101,8 @@ export class FakeController {
     for (const stream of this.#streams) stream.write(`data: ${data}\n\n`);
   }
 
-  async untilFollowed(): Promise<void> {
-    await until(() => this.#streams.size > 0, `an agent follows ${this.node}`);
+  async untilFollowed(limitMs?: number): Promise<void> {
+    await until(() => this.#streams.size > 0, `an agent follows ${this.node}`, limitMs);
   }
 
   /** Waits for a report of this type about a run. */

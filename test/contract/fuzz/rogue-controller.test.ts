@@ -27,7 +27,8 @@ async function listening(t: ExecutionContext, server: Server): Promise<string> {
 
 /** An honest controller of a higher term comes up: the agent is well when it follows that one. */
 async function followsAfterwards(t: ExecutionContext, agent: AgentProcess, honest: FakeController) {
-  await honest.untilFollowed();
+  // A flood is read up to its bound first, and on a busy host that alone has taken half a minute.
+  await honest.untilFollowed(180_000);
   const order = startOrder('echo well');
   const send = () => honest.order({ ...order, term: String(honest.term) });
   send();
