@@ -30,7 +30,7 @@ export class Gate {
   readonly #underWay = new Set<ServerResponse>();
   readonly #parked = new Set<Parked>();
   #whenIdle: (() => void)[] = [];
-  #isParking = false;
+  #parks: 'nobody' | 'work' | 'all' = 'nobody';
   #elsewhere: Elsewhere | null = null;
 
   constructor(handle: RequestListener) {
@@ -49,7 +49,7 @@ export class Gate {
 
   /** Whether who comes now is let in at once. */
   get isOpen(): boolean {
-    return !this.#isParking && this.#elsewhere === null;
+    return this.#parks === 'nobody' && this.#elsewhere === null;
   }
 
   /** A request arrives. */
@@ -73,12 +73,17 @@ export class Gate {
 
   /** From now on requests wait. */
   park(): void {
-    this.#isParking = true;
+    this.#parks = 'work';
+  }
+
+  /** From now on requests wait, whatever they ask: there is nobody yet who could answer. */
+  parkAll(): void {
+    this.#parks = 'all';
   }
 
   /** Lets in whatever waits, and what comes. */
   open(): void {
-    this.#isParking = false;
+    this.#parks = 'nobody';
     const waiting = [...this.#parked];
     this.#parked.clear();
     for (const parked of waiting) this.#pass(parked);
@@ -110,7 +115,8 @@ export class Gate {
       return;
     }
     const path = exchange.request.url?.split('?', 1)[0] ?? '';
-    if (this.#isParking && !ALWAYS_IN.has(path)) this.#park(parked);
+    const isIn = this.#parks === 'nobody' || (this.#parks === 'work' && ALWAYS_IN.has(path));
+    if (!isIn) this.#park(parked);
     else release(true);
   }
 

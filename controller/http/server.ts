@@ -67,7 +67,7 @@ export class ApiServer {
   }
 
   async open(): Promise<void> {
-    this.gate.park();
+    this.gate.parkAll();
     const limits = {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,

@@ -45,17 +45,20 @@ test('who asks in the moment in which idle connections are let go of is answered
   t.is(text.match(/HTTP\/1\.1 200 OK/g)?.length, 2);
 });
 
-test('who comes before it serves waits, and is answered then', async (t) => {
-  const { server, port } = await openOnly();
-  t.teardown(() => server.cutOff());
-  const socket = connect(port, '127.0.0.1');
-  socket.write(REQUEST);
-  while (server.gate.parked === 0) await setImmediate();
-  server.serve((_request, response) => response.end('well'));
-  const [data] = await once(socket, 'data');
-  t.regex(String(data), /HTTP\/1\.1 200 OK/);
-  socket.destroy();
-});
+for (const path of ['/', '/readyz', '/healthz']) {
+  test(`who asks for ${path} before it serves waits, and is answered then`, async (t) => {
+    const { server, port } = await openOnly();
+    t.teardown(() => server.cutOff());
+    const socket = connect(port, '127.0.0.1');
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const deadline = performance.now() + 20_000;
+    while (server.gate.parked === 0 && performance.now() < deadline) await setImmediate();
+    server.serve((_request, response) => response.end('well'));
+    const [data] = await once(socket, 'data');
+    t.regex(String(data), /HTTP\/1\.1 200 OK/);
+    socket.destroy();
+  });
+}
 
 async function open(): Promise<Opened> {
   const opened = await openOnly();
