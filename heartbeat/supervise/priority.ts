@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
+import { processFacts } from '@understudy/shared/runtime/child';
 import { messageOf } from '@understudy/shared/runtime/errors';
 
 /**
@@ -18,20 +19,39 @@ const usual = getPriority();
  * the unit). Null: done; else why not, and nothing depends on it.
  */
 export function raisePriority(pid: number): string | null {
-  return give(pid, Math.min(RAISED, usual));
+  const priority = Math.min(RAISED, usual);
+  return tryAll([() => giveThreads(pid, priority), () => giveSession(pid, priority)]);
 }
 
 /** Puts a child of ours, which inherits our priority, back to the usual one. Null: done; else why not. */
 export function lowerPriority(pid: number): string | null {
-  return give(pid, usual);
+  return tryAll([() => giveThreads(pid, usual)]);
 }
 
-function give(pid: number, priority: number): string | null {
-  try {
-    // The kernel knows it by thread; one that begins later has that of the thread that began it.
-    for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), priority);
-    return null;
-  } catch (error) {
-    return messageOf(error);
+function giveThreads(pid: number, priority: number): void {
+  // The kernel knows it by thread; one that begins later has that of the thread that began it.
+  for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), priority);
+}
+
+/**
+ * Where each session is a group with a share of its own, the priority of a thread counts within its session only, and
+ * that of the session counts beside others (sched(7), autogroup). A new session begins with the usual one.
+ */
+function giveSession(pid: number, priority: number): void {
+  const path = `/proc/${pid}/autogroup`;
+  // In the session of somebody else it is not ours to set.
+  if (processFacts(pid)?.session === pid && existsSync(path)) writeFileSync(path, `${priority}`);
+}
+
+/** Does all of these. Null: all were done; else why one was not. */
+function tryAll(steps: readonly (() => void)[]): string | null {
+  let refused: string | null = null;
+  for (const step of steps) {
+    try {
+      step();
+    } catch (error) {
+      refused ??= messageOf(error);
+    }
   }
+  return refused;
 }

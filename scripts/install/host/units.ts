@@ -40,7 +40,9 @@ ${facts.hasVip ? `# However the heartbeat ended: no virtual address stays behind
 # When memory runs out others go first, and the end of one process is not that of the service.
 OOMScoreAdjust=-900
 OOMPolicy=continue
-# On a busy host the heartbeat and an active controller go first: they may set their own priority down to this.
+# On a busy host this service goes before others, and in it the heartbeat and an active controller go first: they may
+# set their own priority down to this.
+CPUWeight=1000
 LimitNICE=-10
 LimitNOFILE=65536
 
