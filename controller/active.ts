@@ -6,8 +6,7 @@ import { Deliverer } from './notify/deliverer.ts';
 import { send } from './notify/send.ts';
 import { tenureBegun, tenureEnded } from './notify/tenures.ts';
 import { DeposedError, WriterLane } from './store/lane.ts';
-import { loadOpenWork, type OpenWork } from './store/load.ts';
-import { loadSecurity, type Security } from './store/load-security.ts';
+import { type Inheritance, loadInheritance } from './store/load.ts';
 import { Statistics } from './store/statistics.ts';
 import { SwitchOver } from './switch-over.ts';
 
@@ -33,6 +32,7 @@ const LOAD_LIMIT_MS = 5_000;
 const LOAD_RETRY_MS = 50;
 
 export interface ActivateOptions extends AssembleOptions {
+  readonly lane: WriterLane;
   /** The port is open: whoever comes waits until it serves, and is not turned away. */
   readonly onListening: () => void;
 }
@@ -67,22 +67,22 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   };
 
   failpoints.pass('before-load');
-  const server = new ApiServer({ guard, node, listen: config.controller.listen, credentials, log });
-  const [{ work, security }] = await Promise.all([
-    load(options),
-    server.open().then(options.onListening),
-  ]);
-  failpoints.pass('before-serve');
-  state.load(work);
-  plane.books.load(security);
-  hooks.load(work.hooks);
   const since = Math.round(clock.wallMs());
+  const server = new ApiServer({ guard, node, listen: config.controller.listen, credentials, log });
   let isFailsafe = false;
-  agents.load(work.agents);
+  // Beside the load: what is asked for is on its way to the database before the port opens.
+  const openPort = async () => {
+    await server.open();
+    options.onListening();
+    return plane.handlerIn({ server, isFailsafe: () => isFailsafe, since });
+  };
+  const [inheritance, handle] = await Promise.all([load(options), openPort()]);
+  failpoints.pass('before-serve');
+  plane.load(inheritance);
   scheduler.start();
   lateWatch.start();
   hooks.sealPlain();
-  void state.apply({ events: [tenureBegun(work, { node, term, at: since })] });
+  void state.apply({ events: [tenureBegun(inheritance.work, { node, term, at: since })] });
   dispatcher.kick();
   deliverer.start();
   retention.start();
@@ -102,7 +102,7 @@ export async function activate(options: ActivateOptions): Promise<Active> {
     isAddressMoving: config.vip.length > 0,
     background: [deliverer, retention],
   });
-  server.serve(plane.handlerIn({ server, isFailsafe: () => isFailsafe, since }));
+  server.serve(handle);
   failpoints.pass('after-serve');
 
   return {
@@ -140,30 +140,17 @@ export async function activate(options: ActivateOptions): Promise<Active> {
   };
 }
 
-/** What a new active must know before it acts. */
-interface Loaded {
-  readonly work: OpenWork;
-  readonly security: Security;
-}
-
 /** Tries until the tenure is over: the grant came from the same database a moment ago. */
-async function load({ config, guard, lane, log }: AssembleOptions): Promise<Loaded> {
+async function load({ config, guard, lane, log }: ActivateOptions): Promise<Inheritance> {
+  const { term } = guard;
   for (;;) {
     try {
-      return await lane.transaction(
-        {
-          term: guard.term,
-          timeoutMs: LOAD_LIMIT_MS,
-          mayCommit: () => guard.untilMayAct(),
-        },
-        async (execute) => {
-          const [work, security] = await Promise.all([
-            loadOpenWork(config.pair, guard.term, execute),
-            loadSecurity(config.pair, execute),
-          ]);
-          return { work, security };
-        },
+      const inheritance = await lane.read({ term, timeoutMs: LOAD_LIMIT_MS }, (execute) =>
+        loadInheritance(config.pair, term, execute),
       );
+      // The host may have slept meanwhile, or the tenure be over.
+      await guard.untilMayAct();
+      return inheritance;
     } catch (error) {
       if (error instanceof DeposedError || guard.isOver) throw error;
       log.warn('what is open could not be loaded: tries again', { error: messageOf(error) });

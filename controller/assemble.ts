@@ -18,6 +18,7 @@ import { RekeyService } from './security/rekey.ts';
 import type { Batch } from './store/changes.ts';
 import { Committer } from './store/committer.ts';
 import type { WriterLane } from './store/lane.ts';
+import type { Inheritance } from './store/load.ts';
 import type { Reader } from './store/reader.ts';
 import type { NewEvent } from './store/records.ts';
 import type { TenureGuard } from './tenure/guard.ts';
@@ -71,6 +72,10 @@ export interface WorkPlane {
   readonly dispatcher: Dispatcher;
   readonly scheduler: Scheduler;
   readonly lateWatch: LateWatch;
+  /** Takes over what an earlier tenure left; from then on its agents are waited for. */
+  load(inheritance: Inheritance): void;
+  /** Ends at once all that was begun; what is under way is left as it is. */
+  rest(): void;
   /** Called for each batch once it is committed, beside what is called anyway. */
   onCommitted: (batch: Batch) => void;
   /** What is wrong with it, though it still answers; empty when all is well. */
@@ -150,6 +155,18 @@ export function assemble(options: AssembleOptions): WorkPlane {
   const plane: WorkPlane = {
     ...{ context, committer, state, agents, books, hooks, dispatcher, scheduler, lateWatch },
     problems,
+    load: ({ work, security }) => {
+      state.load(work);
+      books.load(security);
+      hooks.load(work.hooks);
+      agents.load(work.agents);
+    },
+    rest: () => {
+      agents.leave(null);
+      dispatcher.stop();
+      scheduler.stop();
+      lateWatch.stop();
+    },
     onCommitted: () => undefined,
     handlerIn: ({ server, isFailsafe, since }) =>
       makeHandler({

@@ -17,8 +17,7 @@ import { type Active, activate } from './active.ts';
 import { readFailpoints } from './failpoints.ts';
 import { rehearse } from './rehearsal/rehearse.ts';
 import { WriterLane } from './store/lane.ts';
-import { loadOpenWork } from './store/load.ts';
-import { loadSecurity } from './store/load-security.ts';
+import { loadInheritance } from './store/load.ts';
 import { Reader } from './store/reader.ts';
 import type { Execute } from './store/write-batch.ts';
 import { TenureGuard } from './tenure/guard.ts';
@@ -136,7 +135,8 @@ export class Controller {
     const reader = this.#reader;
     try {
       await pause(REHEARSE_AFTER_MS, null, { signal });
-      await rehearse({ config, clock, reader, signal });
+      const lane = new WriterLane({ ...config, purpose: 'rehearsal' });
+      await rehearse({ config, clock, reader, lane, signal });
     } catch (error) {
       if (!signal.aborted) log.warn('the rehearsal broke off', { error: messageOf(error) });
     }
@@ -306,5 +306,5 @@ export class Controller {
 
 /** For a pair that does not exist: the statements are planned, and the database knows its tables. */
 async function practiseLoading(execute: Execute): Promise<void> {
-  await Promise.all([loadOpenWork('', 0n, execute), loadSecurity('', execute)]);
+  await loadInheritance('', 0n, execute);
 }

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { type FromController, toControllerSchema } from '@understudy/shared/protocol/tenure';
 import { endIfOrphaned } from '@understudy/shared/runtime/child';
 import { systemClock } from '@understudy/shared/runtime/clock';
@@ -5,6 +6,9 @@ import type { ControllerHostConfig } from '@understudy/shared/runtime/config/typ
 import { exitCodes, messageOf } from '@understudy/shared/runtime/errors';
 import { type Log, makeLog } from '@understudy/shared/runtime/log';
 import { Controller } from './controller.ts';
+
+// What has run stays compiled, however long the controller waits for its tenure: V8 forgets code that rests.
+setFlagsFromString('--no-flush-bytecode');
 
 /**
  * The built-in controller's process, started by its heartbeat. It is told its configuration, then its

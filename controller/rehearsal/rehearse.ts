@@ -2,12 +2,14 @@ import type { Clock } from '@understudy/shared/runtime/clock';
 import { msToNs } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import { silentLog } from '@understudy/shared/runtime/log';
-import { assemble, type WorkPlane } from '../assemble.ts';
+import { assemble } from '../assemble.ts';
 import { hiddenPath } from '../http/hidden-path.ts';
 import { ApiServer } from '../http/server.ts';
+import type { WriterLane } from '../store/lane.ts';
 import type { Reader } from '../store/reader.ts';
 import { TenureGuard } from '../tenure/guard.ts';
 import { Caller } from './caller.ts';
+import { practiseBeginning } from './practise-beginning.ts';
 import { Script } from './script.ts';
 
 export interface RehearsalOptions {
@@ -15,6 +17,8 @@ export interface RehearsalOptions {
   readonly clock: Clock;
   /** What is looked for is not there; that the database is asked is part of the play. */
   readonly reader: Reader;
+  /** Its own, on which what is open is read; closed at the end. */
+  readonly lane: WriterLane;
   /** Aborts when the real thing begins. */
   readonly signal: AbortSignal;
 }
@@ -24,8 +28,9 @@ const LIMIT_MS = 5_000;
 
 /**
  * Plays a tenure of a work plane that nobody sees, so that what a new active does in its first second has run
- * before: code that runs for the first time is compiled first, and is ten times as slow. It listens at a
- * hidden socket, has a term that is no grant, and commits to nothing: not a row is written. Gives how many
+ * before: code that runs for the first time is compiled first, and is ten times as slow. First it takes over what is
+ * open, then it is asked for things: it listens at a hidden socket, has a term that is no grant, and commits to nothing:
+ * not a row is written. Gives how many
  * rounds were played; rejects when the play broke off for another reason than its signal or its end of time.
  */
 export async function rehearse(options: RehearsalOptions): Promise<number> {
@@ -36,24 +41,27 @@ export async function rehearse(options: RehearsalOptions): Promise<number> {
   );
   const until = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
   let defect: unknown = null;
-  const plane = assemble({
-    ...{ config, clock, guard, reader: options.reader, keystore: null, credentials: null },
-    log: silentLog,
-    failpoints: { pass: () => undefined, stopSchedulerOn: null },
-    lane: { transaction: (_options, work) => work(() => Promise.resolve([])) },
-    onHigherTerm: () => undefined,
-    onDeposed: () => undefined,
-    onDefect: (error) => {
-      defect = error;
-    },
-  });
+  const makePlane = () =>
+    assemble({
+      ...{ config, clock, guard, reader: options.reader, keystore: null, credentials: null },
+      log: silentLog,
+      failpoints: { pass: () => undefined, stopSchedulerOn: null },
+      lane: { transaction: (_options, work) => work(() => Promise.resolve([])) },
+      onHigherTerm: () => undefined,
+      onDeposed: () => undefined,
+      onDefect: (error) => {
+        defect = error;
+      },
+    });
+  const plane = makePlane();
   const path = hiddenPath();
   const server = new ApiServer({
     ...{ guard, node: config.node, listen: { path }, credentials: null, log: silentLog },
   });
   const since = clock.wallMs();
   await server.open();
-  server.serve(plane.handlerIn({ server, isFailsafe: () => false, since }));
+  const surroundings = { server, isFailsafe: () => false, since };
+  server.serve(plane.handlerIn(surroundings));
   const caller = new Caller({ path, token: config.token, signal: until });
   const script = new Script(caller);
   // Whatever the play waits for, it may never come once it is broken off.
@@ -61,6 +69,15 @@ export async function rehearse(options: RehearsalOptions): Promise<number> {
     until.addEventListener('abort', () => resolve(), { once: true });
   });
   try {
+    await practiseBeginning({
+      ...{
+        pair: config.pair,
+        lane: options.lane,
+        assemble: makePlane,
+        surroundings,
+        signal: until,
+      },
+    });
     plane.scheduler.start();
     await Promise.race([script.begin(), brokenOff]);
     while (script.rounds < ROUNDS && !until.aborted) {
@@ -70,15 +87,8 @@ export async function rehearse(options: RehearsalOptions): Promise<number> {
     if (!until.aborted) throw defect ?? error;
   } finally {
     caller.close();
-    rest(plane);
+    plane.rest();
     server.cutOff();
   }
   return script.rounds;
-}
-
-function rest({ agents, dispatcher, scheduler, lateWatch }: WorkPlane): void {
-  agents.leave(null);
-  dispatcher.stop();
-  scheduler.stop();
-  lateWatch.stop();
 }

@@ -11,10 +11,13 @@ export interface LaneOptions {
   readonly purpose?: string;
 }
 
-export interface FencedOptions {
+export interface ReadOptions {
   readonly term: Term;
   /** Time limit of the whole transaction. */
   readonly timeoutMs: number;
+}
+
+export interface FencedOptions extends ReadOptions {
   /** Asked right before COMMIT: resolves when it may be committed. */
   readonly mayCommit: () => Promise<void>;
 }
@@ -57,12 +60,13 @@ export class WriterLane {
   }
 
   /** Statements that only read, and are not fenced: what they give is good for nothing but practice. */
-  async practise(timeoutMs: number, work: (execute: Execute) => Promise<unknown>): Promise<void> {
+  async practise<T>(timeoutMs: number, work: (execute: Execute) => Promise<T>): Promise<T> {
     const connection = await this.#open();
-    await this.#limited(connection, timeoutMs, async () => {
+    return await this.#limited(connection, timeoutMs, async () => {
       await connection.client.query('begin read only');
-      await work(executeOn(connection));
+      const result = await work(executeOn(connection));
       await connection.client.query('rollback');
+      return result;
     });
   }
 
@@ -73,11 +77,9 @@ export class WriterLane {
   async transaction<T>(options: FencedOptions, work: (execute: Execute) => Promise<T>): Promise<T> {
     const connection = await this.#open();
     const { client } = connection;
-    const pair = client.escapeLiteral(this.#options.pair);
     const failures = new FirstFailure();
     return await this.#limited(connection, options.timeoutMs, async (pause) => {
-      const begin = `begin; select fence(${pair}, ${formatTerm(options.term)})`;
-      const begun = failures.note(client.query(begin));
+      const begun = failures.note(client.query(this.#begin(connection, options.term)));
       const working = work((statement) => failures.note(executeOn(connection)(statement)));
       const [, result] = await failures.of(Promise.all([begun, working]));
       await pause(options.mayCommit());
@@ -86,9 +88,45 @@ export class WriterLane {
     });
   }
 
+  /**
+   * One fenced transaction that only reads, with its COMMIT on the way from the start: nobody waits for it, for all that
+   * the fence is to say is said once it is passed. So the work must ask for everything at once; what it asks for later
+   * is refused. Rejects like `transaction`.
+   */
+  async read<T>(options: ReadOptions, work: (execute: Execute) => Promise<T>): Promise<T> {
+    const connection = await this.#open();
+    const { client } = connection;
+    const failures = new FirstFailure();
+    return await this.#limited(connection, options.timeoutMs, async () => {
+      const begun = failures.note(client.query(this.#begin(connection, options.term)));
+      let isComplete = false;
+      const working = work((statement) =>
+        failures.note(
+          isComplete
+            ? Promise.reject(new Error(`not fenced: ${statement.name} was asked for too late`))
+            : executeOn(connection)(statement),
+        ),
+      );
+      isComplete = true;
+      // A connection on which it fails is of no use to the next transaction either, and that one finds out.
+      client.query('commit').catch(() => this.#drop(connection));
+      const [, result] = await failures.of(Promise.all([begun, working]));
+      return result;
+    });
+  }
+
   close(): void {
     this.#connection?.destroy();
     this.#connection = null;
+  }
+
+  #begin({ client }: Connection, term: Term): string {
+    return `begin; select fence(${client.escapeLiteral(this.#options.pair)}, ${formatTerm(term)})`;
+  }
+
+  #drop(connection: Connection): void {
+    connection.destroy();
+    if (this.#connection === connection) this.#connection = null;
   }
 
   async #open(): Promise<Connection> {
@@ -117,10 +155,7 @@ export class WriterLane {
     timeoutMs: number,
     work: (pause: (wait: Promise<void>) => Promise<void>) => Promise<T>,
   ): Promise<T> {
-    const drop = () => {
-      connection.destroy();
-      if (this.#connection === connection) this.#connection = null;
-    };
+    const drop = () => this.#drop(connection);
     let limit = setTimeout(drop, timeoutMs);
     // Waiting for a renewal is not the database's fault, and does not count against its time.
     const pause = async (wait: Promise<void>) => {

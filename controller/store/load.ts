@@ -2,6 +2,7 @@ import type { Term } from '@understudy/shared/kernel/term';
 import { formatTerm } from '@understudy/shared/kernel/term';
 import type { RunRecord } from '../dispatch/run.ts';
 import type { HookRecord } from './hook-records.ts';
+import { loadSecurity, type Security } from './load-security.ts';
 import { hookColumns, hookFrom } from './read-deliveries.ts';
 import type { AgentRecord, JobRecord } from './records.ts';
 import {
@@ -17,6 +18,12 @@ import {
 import type { Execute } from './write-batch.ts';
 
 /** What a new active must know before it acts. */
+export interface Inheritance {
+  readonly work: OpenWork;
+  readonly security: Security;
+}
+
+/** Of the jobs and runs. */
 export interface OpenWork {
   readonly jobs: readonly JobRecord[];
   readonly agents: readonly AgentRecord[];
@@ -37,6 +44,31 @@ export interface Takeover {
     /** It came to its end because it was asked to. */
     readonly ended: boolean;
   } | null;
+}
+
+/** Reads it, all at once. In a fenced transaction, as its parts say. */
+export async function loadInheritance(
+  pair: string,
+  term: Term,
+  execute: Execute,
+): Promise<Inheritance> {
+  const [work, security] = await Promise.all([
+    loadOpenWork(pair, term, execute),
+    loadSecurity(pair, execute),
+  ]);
+  return { work, security };
+}
+
+/** How many jobs and open runs there are; above `most`: more than that. */
+export async function countOpenWork(pair: string, most: number, execute: Execute): Promise<number> {
+  const [row] = await execute({
+    name: 'count-open-work',
+    text: `select (select count(*) from (select from job where pair = $1 limit $2) jobs)
+      + (select count(*) from (select from run where pair = $1 and finished_at is null limit $2) runs)
+      as count`,
+    values: [pair, most + 1],
+  });
+  return Number(row?.['count']);
 }
 
 /** Reads what is open. In a fenced transaction: whatever an older term committed is in it. */

@@ -6,7 +6,7 @@ import { showAddress } from './found.ts';
 /** The first two differ (`announceCommand`); that a later one fails is no news. */
 const TOLD_TURNS = 1;
 
-/** Tells the neighbours where the addresses are. Those of a role that is about to be taken wait, ready to be sent. */
+/** Tells the neighbours where the addresses are. The first words of a role that may be taken wait, ready to be sent. */
 export class Announcements {
   readonly #onFailed: (error: string) => void;
   readonly #prepared = new Map<string, Announcer>();
@@ -16,12 +16,12 @@ export class Announcements {
     this.#onFailed = onFailed;
   }
 
-  /** The first ones are sent soon. */
+  /** The next ones that are sent are the first ones. */
   prepare(addresses: readonly VirtualAddress[]): void {
     for (const address of addresses) {
       const key = showAddress(address);
-      if (!this.#prepared.has(key))
-        this.#prepared.set(key, new Announcer(announceCommand(address, 1)));
+      if (this.#prepared.get(key)?.isWaiting) continue;
+      this.#prepared.set(key, new Announcer(announceCommand(address, 1)));
     }
   }
 
@@ -38,8 +38,11 @@ export class Announcements {
 
   async #send(address: VirtualAddress, turn: number): Promise<void> {
     const key = showAddress(address);
-    const announcer = this.#prepared.get(key) ?? new Announcer(announceCommand(address, turn));
+    const prepared = this.#prepared.get(key);
     this.#prepared.delete(key);
+    const announcer = prepared?.isWaiting
+      ? prepared
+      : new Announcer(announceCommand(address, turn));
     this.#sent.add(announcer);
     const error = await announcer.announce();
     this.#sent.delete(announcer);

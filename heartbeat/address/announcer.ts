@@ -18,6 +18,11 @@ export class Announcer {
     this.#command = new WaitingCommand([...waits, findProgram(name), ...args]);
   }
 
+  /** Whether it lives and waits, as far as is known. */
+  get isWaiting(): boolean {
+    return this.#command.isWaiting;
+  }
+
   /** Announces, to its end. Null: all went well; else what went wrong. Never rejects. */
   async announce(): Promise<string | null> {
     const { isWell, said, how } = await this.#command.run('now\n', WITHIN_MS);

@@ -102,7 +102,7 @@ export class AddressKeeper {
     const isPromoted = state.phase.name === 'promoting' && this.#role.phase.name !== 'promoting';
     this.#role = state;
     this.#review();
-    // Beside the activation of the controller, which takes longer.
+    // They are ready, unless this host has only just become passive; beside the activation, which takes longer.
     if (!isPromoted) return;
     setImmediate(() => {
       if (!this.#isOver) this.#announcements.prepare(this.#options.addresses);
@@ -324,6 +324,8 @@ export class AddressKeeper {
     this.#preparing = setTimeout(() => {
       this.#preparing = null;
       this.#prepared ??= new IpBatch();
+      // Those of a role that is ours are said already.
+      if (this.#state.aim.kind === 'absent') this.#announcements.prepare(this.#options.addresses);
     }, afterMs);
   }
 

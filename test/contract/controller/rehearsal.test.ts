@@ -3,9 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Gate } from '@understudy/controller/http/gate';
 import { Caller } from '@understudy/controller/rehearsal/caller';
+import { practiseBeginning } from '@understudy/controller/rehearsal/practise-beginning';
 import { rehearse } from '@understudy/controller/rehearsal/rehearse';
+import { WriterLane } from '@understudy/controller/store/lane';
 import { Reader } from '@understudy/controller/store/reader';
+import { jobSchema } from '@understudy/shared/protocol/api';
 import { systemClock } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
 import test, { type ExecutionContext } from 'ava';
@@ -32,7 +36,9 @@ async function stageOf(t: ExecutionContext) {
     output: { limitBytes: 1024 ** 2 },
     retention: keepAll,
   } as unknown as ControllerHostConfig;
-  return { bench, port, stage: { config, reader, clock: systemClock } };
+  const lane = new WriterLane({ ...identity, purpose: 'rehearsal' });
+  t.teardown(() => lane.close());
+  return { bench, port, stage: { config, reader, lane, clock: systemClock } };
 }
 
 test.serial(
@@ -50,6 +56,40 @@ test.serial(
     t.deepEqual(rows, { count: '0' });
   },
 );
+
+test.serial('what is open is taken over for practice, unless there is much of it', async (t) => {
+  const { bench, stage } = await stageOf(t);
+  const { pair } = stage.config;
+  const definition = JSON.stringify(jobSchema.parse({ name: 'x', command: ['true'] }));
+  const addJobs = (from: number, to: number) =>
+    bench.query(`insert into understudy.job
+      (pair, name, definition, decided_until, created_at, updated_at, term)
+      select '${pair}', 'j' || n, '${definition}', now(), now(), now(), 0
+      from generate_series(${from}, ${to}) n`);
+  await addJobs(1, 20);
+  const taken: number[] = [];
+  const rested: string[] = [];
+  const practise = () =>
+    practiseBeginning({
+      ...{ pair, lane: new WriterLane({ ...stage.config, purpose: 'rehearsal' }) },
+      assemble: () => ({
+        load: ({ work }) => void taken.push(work.jobs.length),
+        handlerIn: () => () => undefined,
+        rest: () => void rested.push('well'),
+      }),
+      surroundings: {
+        server: { closing: new AbortController().signal, gate: new Gate(() => undefined) },
+        ...{ isFailsafe: () => false, since: 0 },
+      },
+      signal: new AbortController().signal,
+    });
+  t.is(await practise(), 10);
+  t.deepEqual(taken, Array(10).fill(20));
+  t.is(rested.length, 10, 'nothing of it goes on');
+  await addJobs(21, 501);
+  t.is(await practise(), 0);
+  t.is(taken.length, 10);
+});
 
 test.serial('a rehearsal is over at once when the real thing begins', async (t) => {
   const { stage } = await stageOf(t);

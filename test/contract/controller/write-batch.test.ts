@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { dispatchRun, endAttempt, startRun } from '@understudy/controller/dispatch/transitions';
 import { type Changes, mergeChanges } from '@understudy/controller/store/changes';
 import { DeposedError, WriterLane } from '@understudy/controller/store/lane';
-import { loadOpenWork, type OpenWork } from '@understudy/controller/store/load';
+import { loadInheritance, loadOpenWork, type OpenWork } from '@understudy/controller/store/load';
 import { type Written, writeBatch } from '@understudy/controller/store/write-batch';
 import test, { type ExecutionContext } from 'ava';
 import { makeRun, moment } from '../../unit/controller/make-run.ts';
@@ -138,4 +138,47 @@ test('with a term that is over nothing of a batch is written, and that is the re
   const error = await t.throwsAsync(commit({ events: [happened('x')] }));
   t.true(error instanceof DeposedError, String(error));
   t.is(await count('event'), 0);
+});
+
+test('what is open is read as a transaction that writes reads it, and leaves none behind', async (t) => {
+  const { store, commit, open, count } = await setUp(t);
+  const { database, schema, pair } = store;
+  await commit({ newRuns: [makeRun({}, { id: randomUUID() })] });
+  const lane = new WriterLane({ database, schema, pair, node: 'b' });
+  t.teardown(() => lane.close());
+  const term = { term: 0n, timeoutMs: 10_000 };
+  const { work } = await lane.read(term, (execute) => loadInheritance(pair, 0n, execute));
+  t.deepEqual(work, await open());
+  t.is(work.runs.length, 1);
+  // On the same connection: what is answered now comes after the end of the transaction before.
+  const fenced = { ...term, mayCommit: async () => undefined };
+  const event = { events: [happened('x')] };
+  await lane.transaction(fenced, (execute) =>
+    writeBatch(mergeChanges([event], randomUUID()), { pair, term: 0n }, execute),
+  );
+  t.is(await count('event'), 1);
+});
+
+test('with a term that is over nothing is read', async (t) => {
+  const { store } = await setUp(t);
+  const { database, schema, pair } = store;
+  const lane = new WriterLane({ database, schema, pair, node: 'b' });
+  t.teardown(() => lane.close());
+  const read = lane.read({ term: 3n, timeoutMs: 10_000 }, (execute) =>
+    loadInheritance(pair, 3n, execute),
+  );
+  await t.throwsAsync(read, { instanceOf: DeposedError });
+});
+
+test('what a reader asks for later is refused, for the fence is behind it', async (t) => {
+  const { store } = await setUp(t);
+  const { database, schema, pair } = store;
+  const lane = new WriterLane({ database, schema, pair, node: 'b' });
+  t.teardown(() => lane.close());
+  const ask = { name: 'one', text: 'select 1 as one', values: [] };
+  const read = lane.read({ term: 0n, timeoutMs: 10_000 }, async (execute) => {
+    await execute(ask);
+    return await execute(ask);
+  });
+  await t.throwsAsync(read, { message: /not fenced: one was asked for too late/ });
 });
