@@ -53,7 +53,7 @@ export interface Stage extends StagedPair, StageOptions {
 export const FAILOVER_LIMIT = 1_000_000;
 export const AGENTS = 2;
 const AGENTS_WITHIN_MS = 60_000;
-/** A passive that has just started has not rehearsed yet, and is slower than one that waits for its hour. */
+/** One that started in the last round has not rehearsed yet, or is about to, and is slower than one that waits for its hour. */
 const REHEARSED_AFTER_MS = 6_000;
 
 /** Starts a system in a temporary folder and waits until its pair is whole. */
@@ -110,8 +110,12 @@ export interface WorkUnderWay {
   complaints(): Promise<readonly string[]>;
 }
 
-/** Starts the runs of one round, once both agents have found the controller that is active now. */
+/**
+ * Starts the runs of one round, once both agents have found the controller that is active now, and the one that waits has
+ * practised: what is promised is promised of a warm pair.
+ */
 export async function startWork({ api, work, jobs }: StagedPair): Promise<WorkUnderWay> {
+  await delay(REHEARSED_AFTER_MS);
   await agentsConnected(api);
   const ids = await work.start(jobs);
   return {
@@ -138,7 +142,6 @@ export async function furnish(
     timeoutMs: 60_000,
   });
   const promises = promiseRows(await statusesOf(system));
-  await delay(REHEARSED_AFTER_MS);
   return {
     ...{ targetMs, jobs, system, token, api },
     work: await prepareWork(api, folder),
