@@ -30,8 +30,8 @@ const LIMIT_MS = 5_000;
  * Plays a tenure of a work plane that nobody sees, so that what a new active does in its first second has run
  * before: code that runs for the first time is compiled first, and is ten times as slow. First it takes over what is
  * open, then it is asked for things: it listens at a hidden socket, has a term that is no grant, and commits to nothing:
- * not a row is written. Gives how many
- * rounds were played; rejects when the play broke off for another reason than its signal or its end of time.
+ * not a row is written. Gives how many rounds were played; rejects when the play broke off for another reason than its
+ * signal or its end of time.
  */
 export async function rehearse(options: RehearsalOptions): Promise<number> {
   const { config, clock, signal } = options;
@@ -69,15 +69,9 @@ export async function rehearse(options: RehearsalOptions): Promise<number> {
     until.addEventListener('abort', () => resolve(), { once: true });
   });
   try {
-    await practiseBeginning({
-      ...{
-        pair: config.pair,
-        lane: options.lane,
-        assemble: makePlane,
-        surroundings,
-        signal: until,
-      },
-    });
+    const { pair } = config;
+    const { lane } = options;
+    await practiseBeginning({ pair, lane, assemble: makePlane, surroundings, signal: until });
     plane.scheduler.start();
     await Promise.race([script.begin(), brokenOff]);
     while (script.rounds < ROUNDS && !until.aborted) {

@@ -20,12 +20,15 @@ const usual = getPriority();
  */
 export function raisePriority(pid: number): string | null {
   const priority = Math.min(RAISED, usual);
-  return tryAll([() => giveThreads(pid, priority), () => giveSession(pid, priority)]);
+  return refusalOf(() => {
+    giveThreads(pid, priority);
+    giveSession(pid, priority);
+  });
 }
 
 /** Puts a child of ours, which inherits our priority, back to the usual one. Null: done; else why not. */
 export function lowerPriority(pid: number): string | null {
-  return tryAll([() => giveThreads(pid, usual)]);
+  return refusalOf(() => giveThreads(pid, usual));
 }
 
 function giveThreads(pid: number, priority: number): void {
@@ -43,15 +46,12 @@ function giveSession(pid: number, priority: number): void {
   if (processFacts(pid)?.session === pid && existsSync(path)) writeFileSync(path, `${priority}`);
 }
 
-/** Does all of these. Null: all were done; else why one was not. */
-function tryAll(steps: readonly (() => void)[]): string | null {
-  let refused: string | null = null;
-  for (const step of steps) {
-    try {
-      step();
-    } catch (error) {
-      refused ??= messageOf(error);
-    }
+/** Null: it was done; else why not. */
+function refusalOf(act: () => void): string | null {
+  try {
+    act();
+    return null;
+  } catch (error) {
+    return messageOf(error);
   }
-  return refused;
 }
