@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseTerm, type Term } from '@understudy/shared/kernel/term';
 import { messageOf } from '@understudy/shared/runtime/errors';
+import { timeLimit } from '@understudy/shared/runtime/time-limit';
 import type { NodeAgent } from '@understudy/shared/runtime/tls/connect';
 import axios from 'axios';
 import type { Answer } from '../follow/choose.ts';
@@ -72,11 +73,11 @@ export async function askOnce(
     return { type: 'silent', url, reason: 'not asked: its URL is not https, and tls is set' };
   }
   // A time limit of axios does not cover the connection; this one covers all of it.
-  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const limit = timeLimit(options.timeoutMs, options.signal);
   try {
     const response = await axios.get<unknown>(`${url.replace(/\/$/, '')}/readyz`, {
       headers: { authorization: `Bearer ${options.token}` },
-      signal: AbortSignal.any([options.signal, deadline]),
+      signal: limit,
       validateStatus: () => true,
       ...(options.secure === undefined ? {} : { httpsAgent: options.secure }),
       proxy: false,
@@ -88,10 +89,10 @@ export async function askOnce(
     const reason = describeStatus(response.status, response.data);
     return { type: 'not-ready', url, reason };
   } catch (error) {
-    if (deadline.aborted) {
+    if (options.signal.aborted) return { type: 'silent', url, reason: 'not waited for' };
+    if (limit.aborted) {
       return { type: 'silent', url, reason: `no answer within ${options.timeoutMs} ms` };
     }
-    if (options.signal.aborted) return { type: 'silent', url, reason: 'not waited for' };
     return { type: 'silent', url, reason: messageOf(error) };
   }
 }

@@ -1,7 +1,9 @@
 import type { Clock } from '@understudy/shared/runtime/clock';
 import { msToNs } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
-import { silentLog } from '@understudy/shared/runtime/log';
+import { messageOf } from '@understudy/shared/runtime/errors';
+import { type Log, silentLog } from '@understudy/shared/runtime/log';
+import { timeLimit } from '@understudy/shared/runtime/time-limit';
 import { assemble } from '../assemble.ts';
 import { hiddenPath } from '../http/hidden-path.ts';
 import { ApiServer } from '../http/server.ts';
@@ -9,7 +11,7 @@ import type { WriterLane } from '../store/lane.ts';
 import type { Reader } from '../store/reader.ts';
 import { TenureGuard } from '../tenure/guard.ts';
 import { Caller } from './caller.ts';
-import { practiseBeginning } from './practise-beginning.ts';
+import { type PractiseOptions, practiseBeginning } from './practise-beginning.ts';
 import { Script } from './script.ts';
 
 export interface RehearsalOptions {
@@ -19,6 +21,7 @@ export interface RehearsalOptions {
   readonly reader: Reader;
   /** Its own, on which what is open is read; closed at the end. */
   readonly lane: WriterLane;
+  readonly log: Log;
   /** Aborts when the real thing begins. */
   readonly signal: AbortSignal;
 }
@@ -34,12 +37,12 @@ const LIMIT_MS = 5_000;
  * signal or its end of time.
  */
 export async function rehearse(options: RehearsalOptions): Promise<number> {
-  const { config, clock, signal } = options;
+  const { config, clock, lane, signal } = options;
   const guard = new TenureGuard(
     { term: 0n, trustedUntilNs: clock.monotonicNs() + msToNs(2 * LIMIT_MS) },
     { clock, trustMs: 2 * LIMIT_MS, onSlept: () => undefined },
   );
-  const until = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
+  const until = timeLimit(LIMIT_MS, signal);
   let defect: unknown = null;
   const makePlane = () =>
     assemble({
@@ -64,14 +67,21 @@ export async function rehearse(options: RehearsalOptions): Promise<number> {
   server.serve(plane.handlerIn(surroundings));
   const caller = new Caller({ path, token: config.token, signal: until });
   const script = new Script(caller);
+  // The play does without it, where no connection is left, or what is open takes too long to read.
+  const practise = async (practice: PractiseOptions) => {
+    try {
+      await practiseBeginning(practice);
+    } catch (error) {
+      const text = 'what is open could not be taken over for practice';
+      if (!until.aborted) options.log.warn(text, { error: messageOf(error) });
+    }
+  };
   // Whatever the play waits for, it may never come once it is broken off.
   const brokenOff = new Promise<void>((resolve) => {
     until.addEventListener('abort', () => resolve(), { once: true });
   });
   try {
-    const { pair } = config;
-    const { lane } = options;
-    await practiseBeginning({ pair, lane, assemble: makePlane, surroundings, signal: until });
+    await practise({ pair: config.pair, lane, assemble: makePlane, surroundings, signal: until });
     plane.scheduler.start();
     await Promise.race([script.begin(), brokenOff]);
     while (script.rounds < ROUNDS && !until.aborted) {

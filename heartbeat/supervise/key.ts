@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { exitCodes, messageOf, UserError } from '@understudy/shared/runtime/errors';
 import { judgeKey, type KeyVerdict, knownKey } from '@understudy/shared/runtime/pair-key';
 import { type SchemaOptions, withConnection } from '@understudy/shared/runtime/schema-version';
+import { timeLimit } from '@understudy/shared/runtime/time-limit';
 
 export interface AwaitKeyOptions extends SchemaOptions {
   readonly pair: string;
@@ -33,7 +34,7 @@ export async function awaitKey(options: AwaitKeyOptions): Promise<void> {
 /** Looks once, for a limited time. Gives what went wrong as text. */
 async function look(options: AwaitKeyOptions): Promise<KeyVerdict | string> {
   const { pair, keystore, signal } = options;
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(LOOK_LIMIT_MS)]);
+  const limit = timeLimit(LOOK_LIMIT_MS, signal);
   try {
     const known = await withConnection(options, async (connection) => {
       // A query on a link that went dark never ends by itself.

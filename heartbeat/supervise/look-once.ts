@@ -1,4 +1,5 @@
 import { messageOf } from '@understudy/shared/runtime/errors';
+import { timeLimit } from '@understudy/shared/runtime/time-limit';
 
 const LOOK_LIMIT_MS = 5_000;
 
@@ -8,7 +9,7 @@ export async function lookOnce<T>(
   look: (limit: AbortSignal) => Promise<T>,
 ): Promise<T | string> {
   const over = new AbortController();
-  const limit = AbortSignal.any([wanted, over.signal, AbortSignal.timeout(LOOK_LIMIT_MS)]);
+  const limit = timeLimit(LOOK_LIMIT_MS, wanted, over.signal);
   const late = new Promise<string>((resolve) => {
     limit.addEventListener('abort', () => resolve(`no answer within ${LOOK_LIMIT_MS} ms`));
   });

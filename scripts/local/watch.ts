@@ -1,6 +1,7 @@
 import { get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { timeLimit } from '@understudy/shared/runtime/time-limit';
 
 /** Who answers at the users' address. */
 export interface Answerer {
@@ -80,7 +81,7 @@ function holdConnection(
 
 function probe(host: string, port: number, signal: AbortSignal): Promise<Answerer | null> {
   return new Promise((resolve) => {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
+    const limit = timeLimit(PROBE_TIMEOUT_MS, signal);
     const request = get({ host, port, path: '/', agent: false, signal: limit });
     request.on('error', () => resolve(null));
     request.on('response', (response) => {

@@ -9,6 +9,7 @@ import {
   MAX_LINES,
   nameFaults,
   skippedTestFaults,
+  weakLimitFaults,
 } from './rules/form.ts';
 import { parseSource } from './source.ts';
 import { listFiles, readSources, root } from './tree.ts';
@@ -30,6 +31,10 @@ test('every test counts', (t) => {
 
 test('nothing prints past the log, but the commands', (t) => {
   t.deepEqual(readSources().flatMap(consoleFaults), []);
+});
+
+test('every time limit is kept until it is over', (t) => {
+  t.deepEqual(readSources().flatMap(weakLimitFaults), []);
 });
 
 test('every export has a name', (t) => {
@@ -61,6 +66,13 @@ test('printing is caught outside of the commands', (t) => {
   const text = "console.error('x');";
   t.is(consoleFaults(parseSource('heartbeat/main.ts', text)).length, 1);
   t.deepEqual(consoleFaults(parseSource('scripts/cli/main.ts', text)), []);
+});
+
+test('a time limit among weak sources is caught', (t) => {
+  const weak = 'const s = AbortSignal.any([\n  signal,\n  AbortSignal.timeout(10),\n]);';
+  t.is(weakLimitFaults(parseSource('agent/a.ts', weak)).length, 1);
+  const kept = 'const s = AbortSignal.any([a, b]); const l = AbortSignal.timeout(10);';
+  t.deepEqual(weakLimitFaults(parseSource('agent/a.ts', kept)), []);
 });
 
 test('a default export is caught', (t) => {

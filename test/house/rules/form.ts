@@ -9,6 +9,7 @@ const LEFTOVER = /\b(?:[Tt][Oo][Dd][Oo]|[Ff][Ii][Xx][Mm][Ee]|X[X]X|HA[C]K)\b/g;
 const SKIPPED_TEST = /\btest(?:\.\w+)*\.(?:skip|only|t[o]do|failing)\b/g;
 const CONSOLE = /\bconsole\s*\.\s*\w+/g;
 const DEFAULT_EXPORT = /\bexport\s+default\b|\bas\s+default\b/g;
+const WEAK_LIMIT = /\bAbortSignal\s*\.\s*any\s*\([^;]*?\bAbortSignal\s*\.\s*timeout\b/g;
 const KEBAB_FILE = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test|\.d)?\.ts$/;
 const KEBAB_FOLDER = /^\.?[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
@@ -30,6 +31,11 @@ export function consoleFaults(file: SourceFile): string[] {
 
 export function defaultExportFaults(file: SourceFile): string[] {
   return found(file.path, file.code, DEFAULT_EXPORT, 'exports without a name');
+}
+
+/** What `shared/runtime/time-limit.ts` is for: such a limit may be collected before it is over. */
+export function weakLimitFaults(file: SourceFile): string[] {
+  return found(file.path, file.code, WEAK_LIMIT, 'a time limit that may never end');
 }
 
 export function lengthFaults(file: SourceFile): string[] {

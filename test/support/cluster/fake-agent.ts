@@ -6,6 +6,7 @@ import { formatTerm, type Term } from '@understudy/shared/kernel/term';
 import { orderSchema, registeredSchema } from '@understudy/shared/protocol/agent';
 import { systemClock } from '@understudy/shared/runtime/clock';
 import { silentLog } from '@understudy/shared/runtime/log';
+import { timeLimit } from '@understudy/shared/runtime/time-limit';
 import { createParser } from 'eventsource-parser';
 
 export interface FakeAgentOptions {
@@ -136,7 +137,7 @@ export class FakeAgent {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(Math.max(5_000, retry.timeoutMs))]),
+      signal: timeLimit(Math.max(5_000, retry.timeoutMs), signal),
     });
   }
 }
