@@ -162,6 +162,7 @@ export function assemble(options: AssembleOptions): WorkPlane {
       agents.load(work.agents);
     },
     rest: () => {
+      state.stop();
       agents.leave(null);
       dispatcher.stop();
       scheduler.stop();

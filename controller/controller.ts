@@ -53,6 +53,7 @@ export class Controller {
   readonly #watchdog: Watchdog;
   readonly #failpoints = readFailpoints(process.env['UNDERSTUDY_FAILPOINTS']);
   #warmTimer: NodeJS.Timeout | null = null;
+  #rehearsal: Promise<void> | null = null;
   #notReadyBecause: string | null = null;
   #keystore: Keystore | null = null;
   #credentials: Credentials | null = null;
@@ -79,9 +80,9 @@ export class Controller {
     });
   }
 
-  /** Connects, and says `ready`; goes on looking while it waits, and says so when it changes. */
+  /** Connects, and says `ready`; goes on looking while it waits, and says so when it changes. Rehearses once. */
   warmUp(): void {
-    void this.#warm().then(() => this.#rehearse());
+    void this.#warm();
   }
 
   hear(said: ToControllerParsed): void {
@@ -124,6 +125,7 @@ export class Controller {
     }
     if (this.#guard !== null) return;
     this.#say(problem);
+    if (problem === null) this.#rehearsal ??= this.#rehearse();
     const pauseMs = problem === null ? WARM_CHECK_EVERY_MS : WARM_RETRY_MS;
     this.#warmTimer = setTimeout(() => void this.#warm(), pauseMs);
   }
@@ -136,7 +138,7 @@ export class Controller {
     try {
       await pause(REHEARSE_AFTER_MS, null, { signal });
       const lane = new WriterLane({ ...config, purpose: 'rehearsal' });
-      await rehearse({ config, clock, reader, lane, signal });
+      await rehearse({ config, clock, reader, lane, log, signal });
     } catch (error) {
       if (!signal.aborted) log.warn('the rehearsal broke off', { error: messageOf(error) });
     }

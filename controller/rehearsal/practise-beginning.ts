@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Surroundings, WorkPlane } from '../assemble.ts';
 import type { WriterLane } from '../store/lane.ts';
-import { countOpenWork, loadInheritance } from '../store/load.ts';
+import { countInheritance, loadInheritance } from '../store/load.ts';
 
 export interface PractiseOptions {
   readonly pair: string;
@@ -30,7 +30,7 @@ export async function practiseBeginning(options: PractiseOptions): Promise<numbe
   let rounds = 0;
   try {
     const count = await lane.practise(ROUND_LIMIT_MS, (execute) =>
-      countOpenWork(pair, MOST_ROWS, execute),
+      countInheritance(pair, MOST_ROWS, execute),
     );
     if (count > MOST_ROWS) return 0;
     while (rounds < ROUNDS && !signal.aborted) {
@@ -38,9 +38,12 @@ export async function practiseBeginning(options: PractiseOptions): Promise<numbe
         loadInheritance(pair, 0n, execute),
       );
       const plane = assemble();
-      plane.load(inheritance);
-      plane.handlerIn(surroundings);
-      plane.rest();
+      try {
+        plane.load(inheritance);
+        plane.handlerIn(surroundings);
+      } finally {
+        plane.rest();
+      }
       rounds += 1;
       // What is asked of this process meanwhile goes first.
       await turn();

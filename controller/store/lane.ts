@@ -37,6 +37,9 @@ const CONNECT_TIMEOUT_MS = 2_000;
 export class WriterLane {
   readonly #options: LaneOptions;
   #connection: Connection | null = null;
+  #opening: Promise<Connection> | null = null;
+  /** Has a transaction under way that is for practice only. */
+  #practising: Connection | null = null;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -62,10 +65,12 @@ export class WriterLane {
   /** Statements that only read, and are not fenced: what they give is good for nothing but practice. */
   async practise<T>(timeoutMs: number, work: (execute: Execute) => Promise<T>): Promise<T> {
     const connection = await this.#open();
+    this.#practising = connection;
     return await this.#limited(connection, timeoutMs, async () => {
       await connection.client.query('begin read only');
       const result = await work(executeOn(connection));
       await connection.client.query('rollback');
+      if (this.#practising === connection) this.#practising = null;
       return result;
     });
   }
@@ -75,7 +80,7 @@ export class WriterLane {
    * takes time is the database's work, not the way there. Rejects with `DeposedError` when the term is over.
    */
   async transaction<T>(options: FencedOptions, work: (execute: Execute) => Promise<T>): Promise<T> {
-    const connection = await this.#open();
+    const connection = await this.#openForReal();
     const { client } = connection;
     const failures = new FirstFailure();
     return await this.#limited(connection, options.timeoutMs, async (pause) => {
@@ -94,7 +99,7 @@ export class WriterLane {
    * is refused. Rejects like `transaction`.
    */
   async read<T>(options: ReadOptions, work: (execute: Execute) => Promise<T>): Promise<T> {
-    const connection = await this.#open();
+    const connection = await this.#openForReal();
     const { client } = connection;
     const failures = new FirstFailure();
     return await this.#limited(connection, options.timeoutMs, async () => {
@@ -129,8 +134,24 @@ export class WriterLane {
     if (this.#connection === connection) this.#connection = null;
   }
 
+  /** Not one that practises: whatever came upon it would be part of that transaction. */
+  async #openForReal(): Promise<Connection> {
+    const connection = await this.#open();
+    if (connection !== this.#practising) return connection;
+    this.#drop(connection);
+    return await this.#open();
+  }
+
+  /** Whoever comes while it connects gets the same one. */
   async #open(): Promise<Connection> {
     if (this.#connection !== null) return this.#connection;
+    this.#opening ??= this.#connect().finally(() => {
+      this.#opening = null;
+    });
+    return await this.#opening;
+  }
+
+  async #connect(): Promise<Connection> {
     const { database, schema, node, purpose = 'writer' } = this.#options;
     const connection = await connectWritable({
       database,

@@ -59,13 +59,22 @@ export async function loadInheritance(
   return { work, security };
 }
 
-/** How many jobs and open runs there are; above `most`: more than that. */
-export async function countOpenWork(pair: string, most: number, execute: Execute): Promise<number> {
+/** How many rows `loadInheritance` would read; above `most`: more than that. */
+export async function countInheritance(
+  pair: string,
+  most: number,
+  execute: Execute,
+): Promise<number> {
+  const open = 'run where pair = $1 and finished_at is null';
+  const parts = [
+    ...['job', 'agent', 'hook', 'token', 'secret'].map((table) => `${table} where pair = $1`),
+    open,
+    `attempt where run in (select id from ${open})`,
+  ];
+  const counts = parts.map((part) => `(select count(*) from (select from ${part} limit $2) part)`);
   const [row] = await execute({
-    name: 'count-open-work',
-    text: `select (select count(*) from (select from job where pair = $1 limit $2) jobs)
-      + (select count(*) from (select from run where pair = $1 and finished_at is null limit $2) runs)
-      as count`,
+    name: 'count-inheritance',
+    text: `select ${counts.join(' + ')} as count`,
     values: [pair, most + 1],
   });
   return Number(row?.['count']);

@@ -37,6 +37,8 @@ export class WorkState {
   readonly #underWay = new Map<string, Set<string>>();
   readonly #runListeners = new Map<string, Set<() => void>>();
   readonly #eventListeners = new Set<(events: readonly EventRecord[]) => void>();
+  /** Of runs that wait for their next attempt. */
+  readonly #pauses = new Set<NodeJS.Timeout>();
   readonly queue = new RunQueue();
   #lastEvent: bigint | null = null;
   /** As decided. */
@@ -73,6 +75,12 @@ export class WorkState {
       this.#enqueue(run);
       this.onNew(run);
     }
+  }
+
+  /** Who waits for his next attempt waits on. */
+  stop(): void {
+    for (const timer of this.#pauses) clearTimeout(timer);
+    this.#pauses.clear();
   }
 
   /** An open run as it was decided; null when it is over or unknown. */
@@ -327,12 +335,14 @@ export class WorkState {
       this.#toQueue(run);
       return;
     }
-    setTimeout(() => {
+    const timer = setTimeout(() => {
+      this.#pauses.delete(timer);
       const present = this.open(run.id);
       if (present?.state === 'queued' && present.notBefore === run.notBefore) {
         this.#toQueue(present);
       }
     }, pauseMs).unref();
+    this.#pauses.add(timer);
   }
 
   #toQueue(run: RunRecord): void {

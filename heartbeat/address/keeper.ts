@@ -186,6 +186,8 @@ export class AddressKeeper {
     if (isSame(aim, this.#state.aim)) return;
     if (aim.kind !== 'present') this.#announcements.breakOff();
     this.#dispatch({ kind: 'aim', aim });
+    // Else after what is under way.
+    if (aim.kind === 'absent' && this.#running === null) this.#prepareSoon();
   }
 
   /** After a hand-over the old active still answers what it was asked under the addresses. */

@@ -1,5 +1,6 @@
+import { readProc } from '@understudy/shared/runtime/child';
 import { eventually } from '../support/cluster/eventually.ts';
-import { signal } from '../support/cluster/proc.ts';
+import { childrenOf, signal } from '../support/cluster/proc.ts';
 import { addressFaults } from '../support/invariants/address.ts';
 import {
   addressesOf,
@@ -120,5 +121,29 @@ onHosts(
     passive.start();
     await scenario.cluster.settled();
     for (const { samples } of samplers) t.deepEqual(addressFaults(samples, 0), []);
+  },
+);
+
+onHosts(
+  'whoever is passive has the words that announce the addresses ready, also after it was active',
+  async (t, stage) => {
+    const { network, scenario } = stage;
+    const { cluster, before, termBefore } = scenario;
+    const { active, passive } = before;
+    const readyOn = (host: typeof active) => {
+      const commands = childrenOf(host.heartbeat.pid).map((pid) =>
+        readProc(`/proc/${pid}/cmdline`),
+      );
+      return ['arping', 'ndptool'].every((name) =>
+        commands.some((each) => each?.includes('read ') && each.includes(name)),
+      );
+    };
+    const untilReadyOn = (host: typeof active) =>
+      eventually(() => (readyOn(host) ? true : null), { what: `${host.node} to have them ready` });
+    await untilReadyOn(passive);
+    t.is((await cluster.command(['switchover'], active.node)).code, 0);
+    await cluster.settled({ active: passive.node, above: termBefore });
+    await untilReadyOn(active);
+    for (const url of urlsOf(network)) await answeredBy(stage.addUser(url), passive.node);
   },
 );

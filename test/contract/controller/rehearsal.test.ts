@@ -12,6 +12,7 @@ import { Reader } from '@understudy/controller/store/reader';
 import { jobSchema } from '@understudy/shared/protocol/api';
 import { systemClock } from '@understudy/shared/runtime/clock';
 import type { ControllerHostConfig } from '@understudy/shared/runtime/config/types';
+import { silentLog } from '@understudy/shared/runtime/log';
 import test, { type ExecutionContext } from 'ava';
 import { takePort } from '../../support/cluster/ports.ts';
 import { Bench, keepAll, startStore, TOKEN } from './bench.ts';
@@ -38,7 +39,7 @@ async function stageOf(t: ExecutionContext) {
   } as unknown as ControllerHostConfig;
   const lane = new WriterLane({ ...identity, purpose: 'rehearsal' });
   t.teardown(() => lane.close());
-  return { bench, port, stage: { config, reader, lane, clock: systemClock } };
+  return { bench, port, stage: { config, reader, lane, clock: systemClock, log: silentLog } };
 }
 
 test.serial(
@@ -86,10 +87,27 @@ test.serial('what is open is taken over for practice, unless there is much of it
   t.is(await practise(), 10);
   t.deepEqual(taken, Array(10).fill(20));
   t.is(rested.length, 10, 'nothing of it goes on');
-  await addJobs(21, 501);
-  t.is(await practise(), 0);
+  await addJobs(21, 300);
+  await bench.query(`insert into understudy.agent
+      (pair, id, incarnation, version, labels, slots, draining, lost, last_seen_at, term)
+      select '${pair}', 'w' || n, gen_random_uuid(), '1', '{}', 1, false, false, now(), 0
+      from generate_series(1, 201) n`);
+  t.is(await practise(), 0, 'of all kinds together');
   t.is(taken.length, 10);
 });
+
+test.serial(
+  'where what is open can not be read, the play goes on without it, and that is said',
+  async (t) => {
+    const { stage } = await stageOf(t);
+    const said: string[] = [];
+    const log = { ...silentLog, warn: (text: string) => void said.push(text) };
+    const lane = new WriterLane({ ...stage.config, schema: 'nowhere', purpose: 'rehearsal' });
+    const rounds = await rehearse({ ...stage, lane, log, signal: new AbortController().signal });
+    t.true(rounds > 0);
+    t.deepEqual(said, ['what is open could not be taken over for practice']);
+  },
+);
 
 test.serial('a rehearsal is over at once when the real thing begins', async (t) => {
   const { stage } = await stageOf(t);
