@@ -77,7 +77,7 @@ export async function askOnce(
   try {
     const response = await axios.get<unknown>(`${url.replace(/\/$/, '')}/readyz`, {
       headers: { authorization: `Bearer ${options.token}` },
-      signal: limit,
+      signal: limit.signal,
       validateStatus: () => true,
       ...(options.secure === undefined ? {} : { httpsAgent: options.secure }),
       proxy: false,
@@ -90,10 +90,12 @@ export async function askOnce(
     return { type: 'not-ready', url, reason };
   } catch (error) {
     if (options.signal.aborted) return { type: 'silent', url, reason: 'not waited for' };
-    if (limit.aborted) {
+    if (limit.signal.aborted) {
       return { type: 'silent', url, reason: `no answer within ${options.timeoutMs} ms` };
     }
     return { type: 'silent', url, reason: messageOf(error) };
+  } finally {
+    limit.end();
   }
 }
 

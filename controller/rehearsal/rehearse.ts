@@ -42,7 +42,8 @@ export async function rehearse(options: RehearsalOptions): Promise<number> {
     { term: 0n, trustedUntilNs: clock.monotonicNs() + msToNs(2 * LIMIT_MS) },
     { clock, trustMs: 2 * LIMIT_MS, onSlept: () => undefined },
   );
-  const until = timeLimit(LIMIT_MS, signal);
+  const limit = timeLimit(LIMIT_MS, signal);
+  const until = limit.signal;
   let defect: unknown = null;
   const makePlane = () =>
     assemble({
@@ -90,6 +91,7 @@ export async function rehearse(options: RehearsalOptions): Promise<number> {
   } catch (error) {
     if (!until.aborted) throw defect ?? error;
   } finally {
+    limit.end();
     caller.close();
     plane.rest();
     server.cutOff();

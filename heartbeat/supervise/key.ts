@@ -39,12 +39,15 @@ async function look(options: AwaitKeyOptions): Promise<KeyVerdict | string> {
     const known = await withConnection(options, async (connection) => {
       // A query on a link that went dark never ends by itself.
       const late = new Promise<never>((_resolve, reject) => {
-        limit.addEventListener('abort', () => reject(new Error('no answer in time')));
+        const end = () => reject(new Error('no answer in time'));
+        limit.signal.addEventListener('abort', end, { once: true });
       });
       return await Promise.race([knownKey(connection, pair), late]);
     });
     return judgeKey({ pair, path: keystore, known });
   } catch (error) {
     return messageOf(error);
+  } finally {
+    limit.end();
   }
 }

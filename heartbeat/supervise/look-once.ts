@@ -8,16 +8,16 @@ export async function lookOnce<T>(
   wanted: AbortSignal,
   look: (limit: AbortSignal) => Promise<T>,
 ): Promise<T | string> {
-  const over = new AbortController();
-  const limit = timeLimit(LOOK_LIMIT_MS, wanted, over.signal);
+  const limit = timeLimit(LOOK_LIMIT_MS, wanted);
   const late = new Promise<string>((resolve) => {
-    limit.addEventListener('abort', () => resolve(`no answer within ${LOOK_LIMIT_MS} ms`));
+    const end = () => resolve(`no answer within ${LOOK_LIMIT_MS} ms`);
+    limit.signal.addEventListener('abort', end, { once: true });
   });
   try {
-    return await Promise.race([look(limit), late]);
+    return await Promise.race([look(limit.signal), late]);
   } catch (error) {
     return messageOf(error);
   } finally {
-    over.abort();
+    limit.end();
   }
 }

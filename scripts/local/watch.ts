@@ -82,7 +82,8 @@ function holdConnection(
 function probe(host: string, port: number, signal: AbortSignal): Promise<Answerer | null> {
   return new Promise((resolve) => {
     const limit = timeLimit(PROBE_TIMEOUT_MS, signal);
-    const request = get({ host, port, path: '/', agent: false, signal: limit });
+    const request = get({ host, port, path: '/', agent: false, signal: limit.signal });
+    request.on('close', () => limit.end());
     request.on('error', () => resolve(null));
     request.on('response', (response) => {
       response.resume();

@@ -137,7 +137,7 @@ export class FakeAgent {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
-      signal: timeLimit(Math.max(5_000, retry.timeoutMs), signal),
+      signal: timeLimit(Math.max(5_000, retry.timeoutMs), signal).signal,
     });
   }
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -15,7 +16,7 @@ function abortOf(signal: AbortSignal): Promise<string> {
 }
 
 test('a time limit that nobody refers to any more is kept', async (t) => {
-  const aborts = abortOf(timeLimit(500, new AbortController().signal));
+  const aborts = abortOf(timeLimit(500, new AbortController().signal).signal);
   for (let turn = 0; turn < 5; turn += 1) {
     await pause(20);
     collect();
@@ -25,13 +26,22 @@ test('a time limit that nobody refers to any more is kept', async (t) => {
 
 test('it is over as soon as one of its signals is, for the reason of that one', async (t) => {
   const early = new AbortController();
-  const limit = timeLimit(60_000, new AbortController().signal, early.signal);
-  t.false(limit.aborted);
+  const { signal } = timeLimit(60_000, new AbortController().signal, early.signal);
+  t.false(signal.aborted);
   const reason = new Error('enough');
   early.abort(reason);
-  t.is(limit.reason, reason);
+  t.is(signal.reason, reason);
 });
 
 test('it is over from the start where one of its signals is', (t) => {
-  t.true(timeLimit(60_000, AbortSignal.abort()).aborted);
+  t.true(timeLimit(60_000, AbortSignal.abort()).signal.aborted);
+});
+
+test('one that has ended leaves nothing behind with signals that live on', (t) => {
+  const { signal: lasting } = new AbortController();
+  const limits = Array.from({ length: 5 }, () => timeLimit(60_000, lasting));
+  t.is(getEventListeners(lasting, 'abort').length, 5);
+  for (const limit of limits) limit.end();
+  t.is(getEventListeners(lasting, 'abort').length, 0);
+  t.true(limits.every(({ signal }) => signal.aborted));
 });
