@@ -7,6 +7,7 @@ import { makeRevocationList } from '@understudy/scripts/cert/revocation';
 import type { TlsConfig } from '@understudy/shared/runtime/config/types';
 import { Credentials } from '@understudy/shared/runtime/tls/credentials';
 import type { Member } from '@understudy/shared/runtime/tls/member';
+import { issueNameless } from './nameless-certificate.ts';
 
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
@@ -81,6 +82,11 @@ export class TestAuthority {
     const until = inMs(forMs);
     const validity = { from: new Date(until.getTime() - 300 * DAY_MS), until };
     return await issue(this.#keys, { member, hosts, validity });
+  }
+
+  /** A certificate of this authority for somebody who is nothing to the pair. */
+  async issueNameless(): Promise<KeyPair> {
+    return await issueNameless(this.#keys);
   }
 
   /** Issues, and writes the files as `understudy cert` does. */

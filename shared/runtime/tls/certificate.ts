@@ -65,6 +65,7 @@ export function leadsTo(
   return false;
 }
 
-function oneLine(name: string): string {
-  return name.replaceAll('\n', ', ');
+/** Node has no text for an empty name, as it is where only the alternative names count. */
+function oneLine(name: string | undefined): string {
+  return (name ?? '').replaceAll('\n', ', ');
 }

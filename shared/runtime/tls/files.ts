@@ -14,7 +14,7 @@ export function readMaterial(files: TlsConfig, self: Member): JudgedMaterial {
 
 /**
  * What changes when a file is written or replaced: asked all the time, so without reading it. A file that is not there
- * has a mark, too.
+ * has a mark, too, and so has one that may not be looked at: whoever reads it says what is wrong.
  */
 export function marksOf({ cert, key, ca, crl }: TlsConfig): string {
   return [cert, key, ca, ...(crl === null ? [] : [crl])].map(markOf).join(' ');
@@ -40,6 +40,10 @@ function readTexts(files: TlsConfig): TlsTexts | { readonly problem: string } {
 }
 
 function markOf(path: string): string {
-  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return found === undefined ? '-' : `${found.ino}:${found.size}:${found.mtimeNs}:${found.ctimeNs}`;
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    return `${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+  } catch (error) {
+    return messageOf(error);
+  }
 }

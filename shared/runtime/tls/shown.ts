@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
+import { messageOf } from '../errors.ts';
 import { describeCertificate } from './certificate.ts';
 import { faultWords } from './faults.ts';
 import { describeMember, describeMembers, isSameMember, type Member } from './member.ts';
@@ -77,7 +78,12 @@ function lookAt(socket: Duplex): Shown {
   if (!socket.authorized) {
     return { type: 'refused', reason: faultWords(String(socket.authorizationError)) };
   }
-  const { members, untilMs, issuer, serial } = describeCertificate(certificate);
-  if (Date.now() > untilMs) return { type: 'refused', reason: faultWords('CERT_HAS_EXPIRED') };
-  return { type: 'good', members, id: { issuer, serial } };
+  try {
+    const { members, untilMs, issuer, serial } = describeCertificate(certificate);
+    if (Date.now() > untilMs) return { type: 'refused', reason: faultWords('CERT_HAS_EXPIRED') };
+    return { type: 'good', members, id: { issuer, serial } };
+  } catch (error) {
+    // Whatever strangers show ends nobody.
+    return { type: 'refused', reason: `it can't be read: ${messageOf(error)}` };
+  }
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { rmSync, symlinkSync } from 'node:fs';
 import {
   type IncomingMessage,
   Agent as PlainAgent,
@@ -8,7 +9,7 @@ import {
 import { Agent, type RequestOptions, request } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { type ConnectionOptions, connect as connectSecure, TLSSocket } from 'node:tls';
-import { messageOf } from '@understudy/shared/runtime/errors';
+import { messageOf, UserError } from '@understudy/shared/runtime/errors';
 import { NodeAgent } from '@understudy/shared/runtime/tls/connect';
 import { Credentials } from '@understudy/shared/runtime/tls/credentials';
 import { makeServer } from '@understudy/shared/runtime/tls/server';
@@ -83,6 +84,14 @@ test('I5: whoever has no certificate is answered, and counts as nobody, on a ses
   t.is(await ask(port, { agent }), 'certificate-needed');
   const again = await resumed(port, { ca: authority.certificate });
   t.deepEqual(again, { isReused: true, text: 'certificate-needed' });
+});
+
+test('I5: a certificate of the authority with an empty subject is that of nobody, and ends nobody', async (t) => {
+  const { authority, port } = await stage(t);
+  const { key, certificate: cert } = await authority.issueNameless();
+  const shown = { key, cert, ca: authority.certificate };
+  t.is(await ask(port, { agent: false, ...shown }), 'wrong-certificate');
+  t.is(await ask(port, { agent: false, ca: authority.certificate }), 'certificate-needed');
 });
 
 for (const { what, of } of [
@@ -355,3 +364,22 @@ async function fingerprintAt(port: number): Promise<string> {
   socket.destroy();
   return fingerprint256;
 }
+
+test('A file that may not even be looked at changes nothing, and is told of; at the start it is a bad configuration', async (t) => {
+  const { authority, own, port } = await stage(t);
+  const told: string[] = [];
+  own.onReplacement((news) => told.push(news.type === 'refused' ? news.problem : news.type));
+  const before = await fingerprintAt(port);
+  const self = authority.node('a');
+  const files = authority.filesOf(self);
+  rmSync(files.cert);
+  symlinkSync(files.cert, files.cert);
+  for (let turn = 0; turn < 3; turn += 1) own.look();
+  t.is(told.length, 1);
+  t.regex(told[0] ?? '', /^tls\.cert can't be read: ELOOP/);
+  t.is(await fingerprintAt(port), before);
+  await t.throwsAsync(Credentials.open({ files, self, wallMs: Date.now }), {
+    instanceOf: UserError,
+    message: /tls\.cert can't be read: ELOOP/,
+  });
+});
