@@ -95,8 +95,9 @@ class AgentLife {
     this.#over = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.#worker = this.#makeWorker(randomUUID());
+    // First what may fail: the worker is looked after from the moment on that there is one.
     this.#follower = this.#makeFollower();
+    this.#worker = this.#makeWorker(randomUUID());
   }
 
   async run(): Promise<number> {

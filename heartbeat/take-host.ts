@@ -31,9 +31,11 @@ export async function takeHost(options: TakeHostOptions): Promise<string | null>
   const { config, incarnation, registry, identity, onWaiting, signal, log } = options;
   const { pair, node, database, schema, keystore } = config;
   await awaitFitForAddresses({ addresses: config.vip, onWaiting, signal });
-  // Beside each other: the one takes no longer than the other.
-  const isFit = awaitSchema({ database, schema, onWaiting, signal }).then(() =>
-    awaitKey({ pair, database, schema, keystore, onWaiting, signal }),
+  // Beside each other: the one takes no longer than the other, and does not go on when the other has failed.
+  const over = new AbortController();
+  const wanted = AbortSignal.any([signal, over.signal]);
+  const isFit = awaitSchema({ database, schema, onWaiting, signal: wanted }).then(() =>
+    awaitKey({ pair, database, schema, keystore, onWaiting, signal: wanted }),
   );
   const taken = takeNodeId({
     registry,
@@ -41,10 +43,10 @@ export async function takeHost(options: TakeHostOptions): Promise<string | null>
     self: identity,
     signOfLifeEveryMs: options.signOfLifeEveryMs,
     onWaiting,
-    signal,
+    signal: wanted,
     log,
   });
-  const [predecessor] = await Promise.all([taken, isFit]);
+  const [predecessor] = await Promise.all([taken, isFit]).finally(() => over.abort());
   if (signal.aborted) return null;
   if (config.lease.preparedTransactions === 'refuse') {
     await refusePrepared({ database, schema, pair, onWaiting, signal, log });

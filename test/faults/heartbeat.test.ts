@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { faultLasts } from '../support/cluster/eventually.ts';
 import { takePorts } from '../support/cluster/ports.ts';
 import { processesMarked, signal } from '../support/cluster/proc.ts';
-import { termOf } from '../support/cluster.ts';
+import { makeCluster, termOf } from '../support/cluster.ts';
 import { survivors } from '../support/invariants/processes.ts';
 import { Scenario } from './scenario.ts';
 
@@ -78,4 +79,18 @@ test('F14: a second heartbeat with the id of a live node is refused and disturbs
   const { after } = await scenario.judge();
   t.is(after.active.node, before.active.node);
   t.is(termOf(after.activeStatus), termBefore);
+});
+
+test('F118: a host that meets a newer schema after a reboot ends, and does not wait for its node id', async (t) => {
+  const cluster = await makeCluster(t, { agents: [] });
+  const { active, passive } = await cluster.start();
+  t.is(await passive.stop(), 0);
+  await cluster.query("update understudy.node set boot_id = 'the one before'");
+  await cluster.query(
+    "insert into understudy.migration (name, run_on) values ('9999_newer', now())",
+  );
+  passive.start();
+  t.is(await passive.heartbeat.ended, 78);
+  t.regex(readFileSync(passive.options.log, 'utf8'), /to 9999_newer by a newer version/);
+  await cluster.activeOn(active.node);
 });
