@@ -122,7 +122,9 @@ export class Ledger {
   /** Keeps a higher term on disk, before anything of that term is acted on. */
   raise(term: Term): Promise<void> {
     if (term <= this.#highest) return Promise.resolve();
-    this.#raising = this.#raising.then(async () => {
+    // Whoever waited for the one before was told; the disk may be well again.
+    const before = this.#raising.catch(() => undefined);
+    this.#raising = before.then(async () => {
       if (term <= this.#highest) return;
       await writeTerm(this.#folder.term, term);
       this.#highest = maxTerm(this.#highest, term);

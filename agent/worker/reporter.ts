@@ -220,7 +220,9 @@ export class Reporter {
   /** Takes note at once. The disk is waited for with the next batch only: that one need not wait for it. */
   async #settle(items: readonly Item[]): Promise<void> {
     const before = this.#settling;
-    this.#settling = Promise.all([before, this.#acknowledge(items)]);
+    // What failed before is told below, and once: the disk may be well again.
+    const settled = before.catch(() => undefined);
+    this.#settling = Promise.all([settled, this.#acknowledge(items)]);
     // Whoever waits for it next is told.
     this.#settling.catch(() => undefined);
     await before;

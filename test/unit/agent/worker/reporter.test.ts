@@ -54,7 +54,7 @@ async function reporting(t: ExecutionContext, count: number) {
   const untilSent = async (many: number) => {
     while (sent.length < many) await new Promise<void>((resolve) => listeners.push(resolve));
   };
-  return { ledger, reporter, sent, untilSent, stop };
+  return { ledger, reporter, channel, sent, untilSent, stop };
 }
 
 async function over(ledger: Ledger, run: string): Promise<void> {
@@ -104,4 +104,33 @@ test('what is little waits until the batch under way is answered', async (t) => 
   t.is(sent[1]?.attempts.size, 100);
   sent[1]?.answer();
   await stop();
+});
+
+test('a disk that fails once ends one session, and no other', async (t) => {
+  const { ledger, reporter, channel, sent, untilSent, stop } = await reporting(t, 1);
+  const answered = async (many: number) => {
+    await untilSent(many);
+    sent[many - 1]?.answer();
+  };
+  const { record } = ledger;
+  ledger.record = async () => {
+    ledger.record = record;
+    throw new Error('ENOSPC');
+  };
+  await answered(1);
+  await over(ledger, 'second');
+  reporter.wake();
+  await answered(2);
+  await t.throwsAsync(stop(), { message: 'ENOSPC' });
+  const next = new AbortController();
+  const again = reporter.run({ ...channel, signal: next.signal });
+  await over(ledger, 'third');
+  reporter.wake();
+  await answered(3);
+  await over(ledger, 'fourth');
+  reporter.wake();
+  await answered(4);
+  next.abort();
+  await t.notThrowsAsync(again);
+  t.true(sent.slice(2).some(({ attempts }) => attempts.has('fourth.1')));
 });
