@@ -19,27 +19,26 @@ const MOST_SAID = 500;
  * heartbeat that is dead.
  */
 export class WaitingCommand {
-  readonly #child: ChildProcess | null;
+  readonly #child: ChildProcess;
   readonly #ended: Promise<Ending>;
   #said = '';
 
   /** Starts it. */
   constructor([program = '', ...args]: readonly string[]) {
-    const started = start([findProgram(program), ...args]);
-    this.#child = typeof started === 'string' ? null : started;
-    this.#ended =
-      typeof started === 'string' ? Promise.resolve(badly(started)) : this.#endOf(started);
+    const command = [findProgram(program), ...args];
+    this.#child = spawnTied(command, { stdio: ['pipe', 'ignore', 'pipe'] });
+    this.#ended = this.#endOf(this.#child);
   }
 
   /** Whether it lives and waits, as far as is known. */
   get isWaiting(): boolean {
-    return this.#child !== null && !hasEnded(this.#child);
+    return !hasEnded(this.#child);
   }
 
   /** Gives it all its input. After `withinMs` it is killed: it may have done its work or not. Never rejects. */
   async run(input: string, withinMs: number): Promise<Ending> {
     const limit = setTimeout(() => this.breakOff(`no answer within ${withinMs} ms`), withinMs);
-    this.#child?.stdin?.end(input);
+    this.#child.stdin?.end(input);
     const ending = await this.#ended;
     clearTimeout(limit);
     return ending;
@@ -47,7 +46,7 @@ export class WaitingCommand {
 
   /** Kills it. */
   breakOff(reason = 'it was broken off'): void {
-    if (this.#child === null || hasEnded(this.#child)) return;
+    if (hasEnded(this.#child)) return;
     this.#said = reason;
     // With whatever it has started, should something stand in front of it.
     if (this.#child.pid !== undefined) killGroup(this.#child.pid, 'SIGKILL');
@@ -60,25 +59,15 @@ export class WaitingCommand {
     // One that has ended does not read; how it ended is told by its end.
     child.stdin?.on('error', () => undefined);
     return new Promise((resolve) => {
-      child.on('error', (error) => resolve(badly(messageOf(error))));
+      child.on('error', (error) => {
+        resolve({ isWell: false, said: [], how: `it could not be started: ${messageOf(error)}` });
+      });
       child.on('close', (code, signal) => {
         const said = this.#said.split('\n').filter(Boolean);
         resolve({ isWell: code === 0, said, how: `exit ${code ?? signal}` });
       });
     });
   }
-}
-
-function start(command: readonly string[]): ChildProcess | string {
-  try {
-    return spawnTied(command, { stdio: ['pipe', 'ignore', 'pipe'] });
-  } catch (error) {
-    return `it could not be started: ${messageOf(error)}`;
-  }
-}
-
-function badly(how: string): Ending {
-  return { isWell: false, said: [], how };
 }
 
 function hasEnded(child: ChildProcess): boolean {

@@ -157,8 +157,12 @@ export class ControllerProcess {
   }
 
   #spawn(): void {
-    const child = this.#makeChild();
-    if (child === null) return;
+    const { command, environment, deathSignal } = this.#options;
+    const child = spawnTied(command, {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      deathSignal,
+    });
     this.#child = child;
     // What starts, or is a program of somebody else's, has no right to go before others.
     if (child.pid !== undefined) lowerPriority(child.pid);
@@ -175,24 +179,6 @@ export class ControllerProcess {
     this.#send({ type: 'configure', config: this.#options.config });
     this.#options.log.info('starts the controller', { controllerPid: child.pid });
     this.#options.onEvent({ kind: 'controller-starting' });
-  }
-
-  /** Null: this host could not make a process, for want of memory perhaps; it is tried again a little later. */
-  #makeChild(): ChildProcess | null {
-    const { command, environment, deathSignal, log } = this.#options;
-    try {
-      return spawnTied(command, {
-        env: { ...process.env, ...environment },
-        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-        deathSignal,
-      });
-    } catch (error) {
-      const detail = `it could not be started: ${messageOf(error)}`;
-      this.#earlyEnds += 1;
-      log.error('the controller could not be started', { detail });
-      this.#reportGone(detail);
-      return null;
-    }
   }
 
   #ended(child: ChildProcess, detail: string): void {

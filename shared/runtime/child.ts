@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -27,16 +27,31 @@ export interface Account {
  * `deathSignal` when this process ends, however it ends (`setpriv --pdeathsig`, util-linux). Does not cover
  * what the program itself starts; end those through the group (`killGroup`) or by their environment.
  * `UNDERSTUDY_PARENT` holds our pid, so that a child can see that its parent died before it was tied.
+ * Never throws: what could not be started, for want of memory too, has no pid, and says why by the event `error`.
  */
 export function spawnTied(command: readonly string[], options: TiedOptions = {}): ChildProcess {
   const { account = null, deathSignal } = options;
   const [program = '', ...rest] = tiedCommand(command, account, deathSignal);
-  return spawn(program, rest, {
-    detached: true,
-    env: withParent(options.env ?? process.env),
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    stdio: options.stdio ?? ['ignore', 'inherit', 'inherit'],
+  try {
+    return spawn(program, rest, {
+      detached: true,
+      env: withParent(options.env ?? process.env),
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      stdio: options.stdio ?? ['ignore', 'inherit', 'inherit'],
+    });
+  } catch (error) {
+    return notStarted(error);
+  }
+}
+
+/** As `spawn` gives one for a program that is not there; for other errors of the kernel it throws. */
+function notStarted(error: unknown): ChildProcess {
+  const child = Object.assign(new ChildProcess(), { exitCode: -1 });
+  process.nextTick(() => {
+    child.emit('error', error);
+    child.emit('close', child.exitCode, null);
   });
+  return child;
 }
 
 /** What is to be started so that a command is tied to this process, for who starts it in another way. */

@@ -117,7 +117,7 @@ test('F35: a controller that this host can not even start is reported as gone, a
       // Refused before there is a process, as for want of memory.
       command: [process.execPath, 'a\0b'],
       ...{ deathSignal: 'KILL', mark: null, config: {}, environment: {}, log: silentLog },
-      onEvent: resolve,
+      onEvent: (event) => event.kind === 'controller-starting' || resolve(event),
     });
     controller.start();
   });

@@ -106,3 +106,16 @@ test('The hook promoted waits for what comes with the role, and the others do no
   await hooks.finished();
   t.deepEqual(written(), ['demoted 5 a', 'promoted 5 a']);
 });
+
+test('F35: a hook that this host can not even start changes nothing, and that is said', async (t) => {
+  const said: string[] = [];
+  const hooks = new Hooks({
+    commands: { promoted: ['a\0b'], demoted: [], fenced: [] },
+    environment: {},
+    timeoutMs: 60_000,
+    log: { ...silentLog, error: (message) => void said.push(message) },
+  });
+  hooks.onStory({ kind: 'serving', term: 5n });
+  await hooks.finished();
+  t.deepEqual(said, ['a hook could not be started']);
+});
