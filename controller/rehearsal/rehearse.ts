@@ -11,7 +11,7 @@ import type { WriterLane } from '../store/lane.ts';
 import type { Reader } from '../store/reader.ts';
 import { TenureGuard } from '../tenure/guard.ts';
 import { Caller } from './caller.ts';
-import { type PractiseOptions, practiseBeginning } from './practise-beginning.ts';
+import { practiseBeginning } from './practise-beginning.ts';
 import { Script } from './script.ts';
 
 export interface RehearsalOptions {
@@ -37,7 +37,7 @@ const LIMIT_MS = 5_000;
  * signal or its end of time.
  */
 export async function rehearse(options: RehearsalOptions): Promise<number> {
-  const { config, clock, lane, signal } = options;
+  const { config, clock, lane, log, signal } = options;
   const guard = new TenureGuard(
     { term: 0n, trustedUntilNs: clock.monotonicNs() + msToNs(2 * LIMIT_MS) },
     { clock, trustMs: 2 * LIMIT_MS, onSlept: () => undefined },
@@ -68,21 +68,17 @@ export async function rehearse(options: RehearsalOptions): Promise<number> {
   server.serve(plane.handlerIn(surroundings));
   const caller = new Caller({ path, token: config.token, signal: until });
   const script = new Script(caller);
-  // The play does without it, where no connection is left, or what is open takes too long to read.
-  const practise = async (practice: PractiseOptions) => {
-    try {
-      await practiseBeginning(practice);
-    } catch (error) {
-      const text = 'what is open could not be taken over for practice';
-      if (!until.aborted) options.log.warn(text, { error: messageOf(error) });
-    }
-  };
   // Whatever the play waits for, it may never come once it is broken off.
   const brokenOff = new Promise<void>((resolve) => {
     until.addEventListener('abort', () => resolve(), { once: true });
   });
   try {
-    await practise({ pair: config.pair, lane, assemble: makePlane, surroundings, signal: until });
+    const practice = { pair: config.pair, lane, assemble: makePlane, surroundings, signal: until };
+    // The play does without it, where no connection is left, or what is open takes too long to read.
+    await practiseBeginning(practice).catch((error: unknown) => {
+      const text = 'what is open could not be taken over for practice';
+      if (!until.aborted) log.warn(text, { error: messageOf(error) });
+    });
     plane.scheduler.start();
     await Promise.race([script.begin(), brokenOff]);
     while (script.rounds < ROUNDS && !until.aborted) {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { exitCodes, messageOf, UserError } from '@understudy/shared/runtime/errors';
+import { exitCodes, UserError } from '@understudy/shared/runtime/errors';
 import { judgeKey, type KeyVerdict, knownKey } from '@understudy/shared/runtime/pair-key';
 import { type SchemaOptions, withConnection } from '@understudy/shared/runtime/schema-version';
-import { timeLimit } from '@understudy/shared/runtime/time-limit';
+import { lookOnce } from './look-once.ts';
 
 export interface AwaitKeyOptions extends SchemaOptions {
   readonly pair: string;
@@ -13,7 +13,6 @@ export interface AwaitKeyOptions extends SchemaOptions {
 }
 
 const LOOK_AGAIN_MS = 1_000;
-const LOOK_LIMIT_MS = 5_000;
 
 /**
  * Resolves once it is certain that this node can read the secrets of the pair, or `signal` aborts. Throws
@@ -22,7 +21,7 @@ const LOOK_LIMIT_MS = 5_000;
 export async function awaitKey(options: AwaitKeyOptions): Promise<void> {
   const { signal, onWaiting } = options;
   while (!signal.aborted) {
-    const verdict = await look(options);
+    const verdict = await lookOnce(signal, (limit) => look(options, limit));
     if (typeof verdict === 'string')
       onWaiting(`the id of the pair's key can not be read: ${verdict}`);
     else if (verdict.type === 'refused') throw new UserError(verdict.reason, exitCodes.badConfig);
@@ -31,23 +30,11 @@ export async function awaitKey(options: AwaitKeyOptions): Promise<void> {
   }
 }
 
-/** Looks once, for a limited time. Gives what went wrong as text. */
-async function look(options: AwaitKeyOptions): Promise<KeyVerdict | string> {
-  const { pair, keystore, signal } = options;
-  const limit = timeLimit(LOOK_LIMIT_MS, signal);
-  try {
-    const known = await withConnection(options, async (connection) => {
-      // A query on a link that went dark never ends by itself.
-      const late = new Promise<never>((_resolve, reject) => {
-        const end = () => reject(new Error('no answer in time'));
-        limit.signal.addEventListener('abort', end, { once: true });
-      });
-      return await Promise.race([knownKey(connection, pair), late]);
-    });
-    return judgeKey({ pair, path: keystore, known });
-  } catch (error) {
-    return messageOf(error);
-  } finally {
-    limit.end();
-  }
+async function look(options: AwaitKeyOptions, limit: AbortSignal): Promise<KeyVerdict> {
+  const { pair, keystore: path } = options;
+  return await withConnection(options, async (connection) => {
+    // A query on a link that went dark never ends by itself.
+    limit.addEventListener('abort', () => connection.destroy());
+    return judgeKey({ pair, path, known: await knownKey(connection, pair) });
+  });
 }
